@@ -1,0 +1,214 @@
+//! A channel's connector: one root trait, and one small trait for each thing a channel can do.
+
+use super::{
+    ApiReply, Auth, Error, ErrorKind, Notice, Result, Session, WebhookSource, model::OrderId,
+    model::RefundId, model::Shipped, model::ShopId, model::StockLevel, model::Timestamp,
+    model::Waybill,
+};
+use async_trait::async_trait;
+use http::StatusCode;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A channel, configured for one shop. Holds settings, never state.
+pub trait Connector: Send + Sync + Debug + 'static {
+    /// How calls are signed and tokens renewed.
+    fn auth(&self) -> &dyn Auth;
+
+    /// Says what an answer means; many channels answer 200 with an error inside.
+    fn classify(&self, reply: &ApiReply) -> Result<()> {
+        classify_status(reply.status)
+    }
+
+    /// The channel calls us.
+    fn webhooks(&self) -> Option<&dyn WebhookSource> {
+        None
+    }
+    /// Orders can be listed and read.
+    fn orders(&self) -> Option<&dyn OrderSource> {
+        None
+    }
+    /// Refunds can be listed and read.
+    fn refunds(&self) -> Option<&dyn RefundSource> {
+        None
+    }
+    /// Stock levels can be set.
+    fn stock(&self) -> Option<&dyn StockSink> {
+        None
+    }
+    /// Shipments can be reported.
+    fn waybills(&self) -> Option<&dyn WaybillSink> {
+        None
+    }
+
+    /// Whether this connector has a capability.
+    fn has(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::Webhooks => self.webhooks().is_some(),
+            Capability::Orders => self.orders().is_some(),
+            Capability::Refunds => self.refunds().is_some(),
+            Capability::Stock => self.stock().is_some(),
+            Capability::Waybills => self.waybills().is_some(),
+        }
+    }
+}
+
+/// What a plain HTTP status means, for channels that use it as HTTP meant it.
+pub fn classify_status(status: StatusCode) -> Result<()> {
+    let kind = match status.as_u16() {
+        200..=299 => return Ok(()),
+        401 | 403 => ErrorKind::Unauthorized,
+        429 => ErrorKind::Throttled { retry_after: None },
+        408 | 500..=599 => ErrorKind::Unavailable,
+        _ => ErrorKind::Rejected,
+    };
+    Err(Error::new(kind, "channel answered with an error status").code(status.as_str()))
+}
+
+/// The things a channel may be able to do; the words of `enable` in a config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// The channel calls us.
+    Webhooks,
+    /// We poll orders.
+    Orders,
+    /// We poll refunds.
+    Refunds,
+    /// We set stock levels.
+    Stock,
+    /// We report shipments.
+    Waybills,
+}
+
+impl Capability {
+    /// All of them, in the order of a document.
+    pub const ALL: [Self; 5] =
+        [Self::Webhooks, Self::Orders, Self::Refunds, Self::Stock, Self::Waybills];
+
+    /// The word used in a config and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhooks => "webhooks",
+            Self::Orders => "orders",
+            Self::Refunds => "refunds",
+            Self::Stock => "stock",
+            Self::Waybills => "waybills",
+        }
+    }
+}
+
+/// A stretch of the channel's modification time, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First moment.
+    pub from: Timestamp,
+    /// Last moment.
+    pub to: Timestamp,
+}
+
+/// How a list may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollSpec {
+    /// Longest window the channel takes.
+    pub longest_window: Duration,
+    /// Records on a page.
+    pub page_size: u32,
+    /// How far back the channel remembers.
+    pub horizon: Duration,
+}
+
+/// One page of a list: it speaks like a webhook.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// What is on it, fat where the list gives whole records, thin otherwise.
+    pub notices: Vec<Notice>,
+}
+
+/// A channel whose orders can be listed by modification time.
+///
+/// The gateway counts first, reads the last page first and counts again: lists sorted newest first lose records to the
+/// reader who starts at page one.
+#[async_trait]
+pub trait OrderSource: Send + Sync {
+    /// Limits of the list.
+    fn spec(&self) -> PollSpec;
+    /// How many records the window holds now.
+    async fn count(&self, session: &Session<'_>, window: Window) -> Result<u64>;
+    /// One page, numbered from 1.
+    async fn page(&self, session: &Session<'_>, window: Window, page: u32) -> Result<Page>;
+    /// Reads one order whole: the answer to a thin notice.
+    async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice>;
+}
+
+/// A channel whose refunds can be listed by modification time. Read as [`OrderSource`] is.
+#[async_trait]
+pub trait RefundSource: Send + Sync {
+    /// Limits of the list.
+    fn spec(&self) -> PollSpec;
+    /// How many records the window holds now.
+    async fn count(&self, session: &Session<'_>, window: Window) -> Result<u64>;
+    /// One page, numbered from 1.
+    async fn page(&self, session: &Session<'_>, window: Window, page: u32) -> Result<Page>;
+    /// Reads one refund whole.
+    async fn refund(&self, session: &Session<'_>, id: &RefundId) -> Result<Notice>;
+}
+
+/// A channel that takes stock levels. Levels are absolute, so setting one twice is harmless.
+#[async_trait]
+pub trait StockSink: Send + Sync {
+    /// Most levels in one call.
+    fn max_batch(&self) -> usize;
+    /// Levels with equal keys may share a call, for example all SKUs of one listing.
+    fn batch_key<'l>(&self, level: &'l StockLevel) -> &'l str;
+    /// Sets the levels of one batch; one outcome each, in the same order.
+    ///
+    /// An outer error says that nothing is known of any of them.
+    async fn set(&self, session: &Session<'_>, levels: &[StockLevel]) -> Result<Vec<Result<()>>>;
+}
+
+/// A channel that takes waybill numbers.
+#[async_trait]
+pub trait WaybillSink: Send + Sync {
+    /// Reports a shipment. Safe to repeat: "already shipped with this number" is success.
+    async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()>;
+    /// What the channel knows to be shipped, to settle a call whose result is unknown.
+    async fn shipped(&self, session: &Session<'_>, order: &OrderId) -> Result<Vec<Shipped>>;
+}
+
+/// A documented limit of the channel, for one of its APIs and one shop. Config may lower it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaSpec {
+    /// API name as in [`super::ApiRequest::api`].
+    pub api: &'static str,
+    /// Calls allowed in a second.
+    pub per_second: u32,
+    /// Calls allowed at once after a pause.
+    pub burst: u32,
+}
+
+/// What a connector is built from.
+#[derive(Debug, Clone)]
+pub struct ShopSetup {
+    /// The shop.
+    pub shop: ShopId,
+    /// The `settings` table of the shop in the config, as JSON.
+    pub settings: serde_json::Value,
+}
+
+/// A channel's line in the registry: data, not code.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Name in configs, paths, keys, events and metric labels.
+    pub channel: &'static str,
+    /// One line for `--help` and documents.
+    pub about: &'static str,
+    /// Documented limits.
+    pub quotas: &'static [QuotaSpec],
+    /// Whether calls need `app_key` and `app_secret`.
+    pub needs_app: bool,
+    /// Whether calls need a token of the shop.
+    pub needs_token: bool,
+    /// Builds the connector; a wrong setting is [`ErrorKind::Malformed`] with its path.
+    pub build: fn(ShopSetup) -> Result<Arc<dyn Connector>>,
+}

@@ -1,0 +1,192 @@
+//! Errors, named by what the caller does next.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// Result of everything a connector does.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What the caller does next. A kind exists only where the caller acts differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Not from who it claims to be: answer 401, store nothing.
+    BadSignature,
+    /// Understood, but nothing we handle: settle it and go on.
+    Unsupported,
+    /// Cannot be understood: quarantine it.
+    Malformed,
+    /// The channel said no for good: report it, never repeat it.
+    Rejected,
+    /// The token or the key is no longer good: renew once, then pause the shop.
+    Unauthorized,
+    /// Too fast: wait, for as long as the channel said where it said so.
+    Throttled {
+        /// How long the channel asked us to wait, if it did.
+        retry_after: Option<Duration>,
+    },
+    /// Not now: repeat within the retry budget. The call may or may not have had its effect.
+    Unavailable,
+}
+
+impl ErrorKind {
+    /// The metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::BadSignature => "bad_signature",
+            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformed",
+            Self::Rejected => "rejected",
+            Self::Unauthorized => "unauthorized",
+            Self::Throttled { .. } => "throttled",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// True where the same call may succeed later without anybody changing anything.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unavailable)
+    }
+}
+
+/// What went wrong: the kind, what was being done, the channel's own code, and where in the body.
+///
+/// The text never holds a byte of a body, a token or personal data: it is logged and returned to callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    context: Cow<'static, str>,
+    code: Option<String>,
+    path: Option<String>,
+}
+
+impl Error {
+    /// An error of a kind; `context` says what was being done or what is wrong.
+    pub fn new(kind: ErrorKind, context: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, context: context.into(), code: None, path: None }
+    }
+
+    /// A body or a value that cannot be understood.
+    pub fn malformed(context: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Malformed, context)
+    }
+
+    /// Adds the channel's own error code, for example `isv.logistics-offline-service-error:B60`.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Adds the path of the field that is wrong, for example `data.lines[2].quantity`.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Puts a prefix before the path, for errors that travel up from a part to the whole.
+    #[must_use]
+    pub fn within(mut self, prefix: &str) -> Self {
+        self.path = Some(match self.path {
+            Some(path) => format!("{prefix}.{path}"),
+            None => prefix.to_owned(),
+        });
+        self
+    }
+
+    /// What the caller does next.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What was being done or what is wrong, without code and path.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The channel's own error code.
+    pub fn channel_code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The field that is wrong.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)?;
+        if let Some(path) = &self.path {
+            write!(f, " at {path}")?;
+        }
+        if let Some(code) = &self.code {
+            write!(f, " (channel code {code})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What `serde_json` objected to, without the offending value: its message quotes input, and input may be personal data.
+pub(crate) fn json_complaint(error: &serde_json::Error) -> Cow<'static, str> {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head);
+    if text.starts_with("missing field") || text.starts_with("duplicate field") {
+        return Cow::Owned(text.to_owned());
+    }
+    if text.starts_with("unknown field") {
+        return Cow::Borrowed("unknown field");
+    }
+    match text.find("expected ") {
+        Some(index) => Cow::Owned(text.split_at(index).1.to_owned()),
+        None if error.is_data() => Cow::Borrowed("value cannot be read"),
+        None => Cow::Borrowed("not valid JSON"),
+    }
+}
+
+/// Reads JSON, and on failure names the path of the field and what was expected there.
+///
+/// The fast parser runs first; the one that tracks paths runs only over a body that is already known to be wrong.
+pub fn parse_json<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T> {
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(value),
+        Err(first) => {
+            let mut deserializer = serde_json::Deserializer::from_slice(body);
+            let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
+                return Err(Error::malformed(json_complaint(&first)));
+            };
+            let path = error.path().to_string();
+            let complaint = Error::malformed(json_complaint(error.inner()));
+            Err(if path == "." { complaint } else { complaint.at(path) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its type matters here")]
+        count: u32,
+    }
+
+    #[test]
+    fn a_complaint_names_the_field_and_never_quotes_the_value() {
+        let error = parse_json::<Sample>(br#"{"count":"13800000000"}"#).unwrap_err();
+        assert_eq!(error.path(), Some("count"));
+        assert_eq!(error.context(), "expected u32");
+        assert!(!error.to_string().contains("138"));
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let error = parse_json::<Sample>(b"{}").unwrap_err();
+        assert_eq!(error.context(), "missing field `count`");
+    }
+}

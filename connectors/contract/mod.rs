@@ -1,0 +1,26 @@
+//! What the gateway and a connector promise each other.
+//!
+//! The gateway owns sockets, Kafka, Redis, time and retries. A connector owns meaning: how the channel signs, what its
+//! answers say, how its orders map to the canonical model. The inbound half ([`WebhookSource`]) is synchronous and pure;
+//! the outbound half talks only through [`ChannelApi::call`], so quota, signature, retry and metrics live in one place.
+
+mod api;
+mod connector;
+mod error;
+mod event;
+pub mod model;
+mod secret;
+pub mod sign;
+mod webhook;
+
+pub use api::{
+    ApiReply, ApiRequest, Auth, ChannelApi, Credentials, Explanation, Session, SignedRequest, Token,
+};
+pub use connector::{
+    Capability, Connector, Entry, OrderSource, Page, PollSpec, QuotaSpec, RefundSource, ShopSetup,
+    StockSink, WaybillSink, Window, classify_status,
+};
+pub use error::{Error, ErrorKind, Result, parse_json};
+pub use event::{Event, EventId, Notice, Suspect};
+pub use secret::{Sealed, Secret};
+pub use webhook::{Key, Outcome, RawWebhook, Verified, WebhookReply, WebhookSource};

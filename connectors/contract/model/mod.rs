@@ -1,0 +1,25 @@
+//! The canonical model: one shape for every channel.
+//!
+//! Ids are strings, money is integer minor units, times carry their offset, and a status nobody has seen before is
+//! `unknown` beside the channel's own word. What no field here can hold goes to `extensions`, so nothing is thrown away.
+
+mod ids;
+mod money;
+mod order;
+mod personal;
+mod refund;
+mod stock;
+mod time;
+mod waybill;
+
+pub use ids::{OrderId, RefundId, ShopId};
+pub use money::Minor;
+pub use order::{
+    Amounts, Buyer, Distribution, Extensions, Hold, Invoice, Line, LineStatus, Order, OrderStatus,
+    OrderType, Payment, Promotion, RefundStatus, Seller, Shipment, Shipping, Times,
+};
+pub use personal::{Personal, PersonalForm, ShipTo};
+pub use refund::{Refund, RefundKind, RefundPhase};
+pub use stock::StockLevel;
+pub use time::Timestamp;
+pub use waybill::{Shipped, Waybill, WaybillLine};
