@@ -1,0 +1,296 @@
+//! Reads and judges settings.
+//!
+//! Three layers: `config/default.toml`, compiled in, which holds every key; one file of the operator; and secrets, which
+//! are only ever references (`env:NAME`, `file:PATH`). Nothing else reads the environment. A bad file is refused with
+//! every problem in it, each with its key and line, not with the first.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+mod check;
+mod load;
+mod secret;
+
+pub use load::{Problem, load_dev, load_file};
+pub use secret::SecretRef;
+
+/// Everything the gateway can be told. One struct for each room.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The public listener.
+    pub listen: Listen,
+    /// The listener for operators.
+    pub admin: Admin,
+    /// Kafka.
+    pub kafka: Kafka,
+    /// Redis, or memory.
+    pub store: Store,
+    /// The road every order takes.
+    pub intake: Intake,
+    /// Reading what was not pushed.
+    pub poll: Poll,
+    /// Carrying stock and waybills back.
+    pub push: Push,
+    /// Calling channels.
+    pub egress: Egress,
+    /// Logs.
+    pub telemetry: Telemetry,
+    /// Key that seals quarantined bodies and stored tokens: 32 bytes as 64 hexadecimal digits.
+    pub sealing_key: Option<SecretRef>,
+    /// What all shops of a channel share, by channel.
+    #[serde(default)]
+    pub channels: BTreeMap<String, Channel>,
+    /// The shops.
+    #[serde(default)]
+    pub shops: Vec<Shop>,
+}
+
+/// The public listener and its limits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// PEM certificate chain; with `tls_key` the listener speaks TLS with ALPN.
+    pub tls_cert: Option<PathBuf>,
+    /// PEM private key.
+    pub tls_key: Option<PathBuf>,
+    /// Largest body.
+    pub body_limit_bytes: usize,
+    /// Time for the request line and headers to arrive, and for a TLS handshake.
+    pub header_timeout_ms: u64,
+    /// Time for a body to arrive.
+    pub body_timeout_ms: u64,
+    /// Time that an idle connection is kept.
+    pub idle_timeout_ms: u64,
+    /// Connections at once; more are answered 503 and closed.
+    pub max_connections: NonZeroUsize,
+    /// Requests at once; more are answered 503.
+    pub max_in_flight: NonZeroUsize,
+    /// Time for accepted requests to finish after SIGTERM.
+    pub drain_timeout_ms: u64,
+}
+
+/// The listener for operators: `/livez`, `/readyz`, `/metrics`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Bearer token that `/metrics` asks for; without one it is open.
+    pub token: Option<SecretRef>,
+}
+
+/// Kafka: where it is, what the topics are called.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// Broker list; `embedded` starts librdkafka's in-process broker, which forgets everything at exit.
+    pub bootstrap: String,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// Consumer group of the command topics.
+    pub group: String,
+    /// Time that librdkafka waits for records to travel together.
+    pub linger_ms: u64,
+    /// Records that may wait in the producer; when it is full, senders are told to come back.
+    pub queue_records: NonZeroUsize,
+    /// More librdkafka properties, by their own names; security settings belong here.
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
+    /// librdkafka properties whose values are secrets.
+    #[serde(default)]
+    pub secret_properties: BTreeMap<String, SecretRef>,
+}
+
+/// Names of the topics.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topics {
+    /// Canonical orders.
+    pub orders: String,
+    /// Canonical refunds.
+    pub refunds: String,
+    /// Sealed deliveries that could not become events.
+    pub quarantine: String,
+    /// Stock levels to set.
+    pub stock_commands: String,
+    /// Shipments to report.
+    pub waybill_commands: String,
+    /// What became of commands.
+    pub push_results: String,
+    /// Commands that cannot be understood.
+    pub push_dlq: String,
+}
+
+/// Where claims, watermarks and tokens are remembered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `memory`, or a reference to or a literal `redis://` URL without a password.
+    pub url: String,
+    /// URL with a password, as a reference; wins over `url`.
+    pub secret_url: Option<SecretRef>,
+    /// Prefix of every key.
+    pub prefix: String,
+    /// Time after which a claim counts as failed and Redis as away for this order.
+    pub timeout_ms: u64,
+}
+
+/// The road every order takes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intake {
+    /// Time in which a delivery is answered, whatever happens behind it.
+    pub deadline_ms: u64,
+    /// Life of a claim.
+    pub lease_ms: u64,
+    /// Time that a published event id is remembered; longer than any channel redelivers.
+    pub remember_secs: u64,
+    /// Published ids that this process remembers itself.
+    pub remember_local: usize,
+    /// What happens while the store is away: `open` publishes without dedup and says so, `closed` refuses.
+    pub store_away: StoreAway,
+    /// Most orders that travel together.
+    pub batch_max: NonZeroUsize,
+    /// Longest time that an order waits for company while others are on their way.
+    pub batch_wait_us: u64,
+    /// Orders that may wait; when it is full, senders are told to come back.
+    pub queue: NonZeroUsize,
+}
+
+/// What happens while the store is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreAway {
+    /// Publish without dedup, mark the record.
+    Open,
+    /// Refuse with 503.
+    Closed,
+}
+
+/// Reading what was not pushed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// Pause between two windows once a shop is caught up.
+    pub interval_ms: u64,
+    /// Every window begins this much before the watermark.
+    pub overlap_secs: u64,
+    /// Every window ends this much before now: records become visible late.
+    pub settle_secs: u64,
+    /// Longest window, below the channel's own limit.
+    pub window_secs: u64,
+    /// How far back a shop without a watermark begins.
+    pub lookback_secs: u64,
+    /// Records of one page that are hydrated at once.
+    pub hydrate_parallel: NonZeroUsize,
+    /// Shops that are polled at once.
+    pub shops_parallel: NonZeroUsize,
+}
+
+/// Carrying stock and waybills back.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// Whether command topics are consumed.
+    pub enabled: bool,
+    /// Commands that may wait in this process; when it is full, consuming pauses.
+    pub queue: NonZeroUsize,
+    /// Tries of a command whose channel is away, before it is reported as `unknown`.
+    pub tries: NonZeroU32,
+}
+
+/// Calling channels.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Egress {
+    /// Time for one call, from connecting to the last byte.
+    pub timeout_ms: u64,
+    /// Largest answer.
+    pub answer_limit_bytes: usize,
+    /// Tries of a call that may be repeated.
+    pub tries: NonZeroU32,
+    /// Private networks that may be called nevertheless, like `127.0.0.0/8`.
+    #[serde(default)]
+    pub allow_networks: Vec<String>,
+    /// Whether `http://` base URLs are allowed outside `allow_networks`.
+    pub allow_plain_http: bool,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Filter, like `info` or `channel_gateway=debug`.
+    pub log: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// What all shops of a channel share.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Base URL of the channel's API.
+    pub base_url: Option<String>,
+    /// Public id of the application.
+    pub app_key: Option<String>,
+    /// Secret of the application.
+    pub app_secret: Option<SecretRef>,
+}
+
+/// One shop. What it leaves out comes from its channel.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shop {
+    /// Channel, as in the registry.
+    pub channel: String,
+    /// Id of the shop at the channel.
+    pub id: String,
+    /// What to do for it: `webhooks`, `orders`, `refunds`, `stock`, `waybills`.
+    pub enable: Vec<String>,
+    /// Base URL of the channel's API for this shop.
+    pub base_url: Option<String>,
+    /// Public id of the application.
+    pub app_key: Option<String>,
+    /// Secret of the application.
+    pub app_secret: Option<SecretRef>,
+    /// Token of the shop.
+    pub token: Option<SecretRef>,
+    /// What renews the token.
+    pub refresh_token: Option<SecretRef>,
+    /// Secrets that inbound deliveries are signed with; the first is the current one.
+    #[serde(default)]
+    pub webhook_secrets: Vec<SecretRef>,
+    /// Lower limits than the channel documents, by API name.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limit>,
+    /// Settings of the connector.
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+/// A limit of calls.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Calls in a second.
+    pub per_second: NonZeroU32,
+    /// Calls at once after a pause.
+    pub burst: NonZeroU32,
+}
