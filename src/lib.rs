@@ -1,1 +1,14 @@
+//! The gateway between sales channels and an ERP: all I/O and all state. What a channel means lives in `connectors`.
+//!
+//! One room, one verb: [`ingress`] takes HTTP in, [`poll`] fetches, [`intake`] settles every event once, [`push`]
+//! carries stock and waybills back, [`egress`] calls out, [`store`] remembers, [`bus`] passes on.
 
+pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod intake;
+pub mod seal;
+pub mod shops;
+pub mod shutdown;
+pub mod store;
+pub mod telemetry;

@@ -127,6 +127,21 @@ pub struct Topics {
     pub push_dlq: String,
 }
 
+impl Topics {
+    /// All of them.
+    pub fn all(&self) -> [&str; 7] {
+        [
+            &self.orders,
+            &self.refunds,
+            &self.quarantine,
+            &self.stock_commands,
+            &self.waybill_commands,
+            &self.push_results,
+            &self.push_dlq,
+        ]
+    }
+}
+
 /// Where claims, watermarks and tokens are remembered.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

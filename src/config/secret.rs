@@ -1,0 +1,4 @@
+//! l
+/// tmp
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct SecretRef(String);

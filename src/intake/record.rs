@@ -1,0 +1,184 @@
+//! From an event to a Kafka record: topic, key, CloudEvents headers, and the id that makes it one event.
+
+use super::Origin;
+use super::quarantine;
+use crate::bus::Record;
+use crate::config::Topics;
+use crate::seal::Sealer;
+use crate::shops::Shop;
+use connectors::contract::model::{Order, Refund, Timestamp};
+use connectors::contract::{Error, Event, EventId, Suspect};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Kinds of events; the words of the metric label and of the event id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Order,
+    Refund,
+    Quarantine,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Refund => "refund",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    fn event_type(self) -> &'static str {
+        match self {
+            Self::Order => "order.snapshot.v1",
+            Self::Refund => "refund.snapshot.v1",
+            Self::Quarantine => "quarantine.v1",
+        }
+    }
+}
+
+/// An event ready for the road.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) id: EventId,
+    pub(super) kind: Kind,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) record: Record,
+}
+
+/// Builds records for one gateway: names of topics, key of the quarantine.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    orders: Arc<str>,
+    refunds: Arc<str>,
+    quarantine: Arc<str>,
+    sealer: Sealer,
+}
+
+impl Recorder {
+    pub(super) fn new(topics: &Topics, sealer: Sealer) -> Self {
+        Self {
+            orders: topics.orders.as_str().into(),
+            refunds: topics.refunds.as_str().into(),
+            quarantine: topics.quarantine.as_str().into(),
+            sealer,
+        }
+    }
+
+    /// Builds the record of a fat event. A thin one is hydrated before it comes here.
+    pub(super) fn record(
+        &self,
+        shop: &Shop,
+        event: Event,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Ready, Error> {
+        match event {
+            Event::Order(order) => self.order(shop, *order, origin, now),
+            Event::Refund(refund) => self.refund(shop, *refund, origin),
+            Event::Suspect(suspect) => self.suspect(shop, &suspect, origin, now),
+            Event::OrderChanged { .. } | Event::RefundChanged { .. } => {
+                Err(Error::malformed("a thin notice was not hydrated"))
+            }
+        }
+    }
+
+    fn order(
+        &self,
+        shop: &Shop,
+        mut order: Order,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Ready, Error> {
+        shop.channel.clone_into(&mut order.channel);
+        order.shop = Some(shop.id.clone());
+        let payload = to_json(&order)?;
+        if let Err(error) = order.check() {
+            let object_id = Some(order.order_id.as_str().to_owned());
+            let suspect = Suspect { error, object_id, raw: payload.into() };
+            return self.suspect(shop, &suspect, origin, now);
+        }
+        let subject = order.order_id.as_str();
+        Ok(snapshot(shop, Kind::Order, &self.orders, subject, order.times.modified, origin, payload))
+    }
+
+    fn refund(&self, shop: &Shop, mut refund: Refund, origin: Origin) -> Result<Ready, Error> {
+        shop.channel.clone_into(&mut refund.channel);
+        refund.shop = Some(shop.id.clone());
+        let payload = to_json(&refund)?;
+        let subject = refund.refund_id.as_str();
+        Ok(snapshot(shop, Kind::Refund, &self.refunds, subject, refund.modified, origin, payload))
+    }
+
+    pub(super) fn suspect(
+        &self,
+        shop: &Shop,
+        suspect: &Suspect,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Ready, Error> {
+        let payload = quarantine::payload(shop, suspect, &self.sealer, now)?;
+        // Sealed bytes differ every time, so the id comes from what was sealed: a redelivery is one record.
+        let object = suspect.object_id.as_deref().unwrap_or_default();
+        let digest = Sha256::digest(&suspect.raw);
+        let kind = Kind::Quarantine;
+        let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), object, &[&digest]);
+        let headers = headers(shop, id, kind, object, now, origin);
+        let record = Record {
+            topic: Arc::clone(&self.quarantine),
+            key: format!("{}:{}", shop.channel, shop.id),
+            payload,
+            headers,
+        };
+        Ok(Ready { id, kind, modified: None, record })
+    }
+}
+
+fn snapshot(
+    shop: &Shop,
+    kind: Kind,
+    topic: &Arc<str>,
+    subject: &str,
+    modified: Timestamp,
+    origin: Origin,
+    payload: Vec<u8>,
+) -> Ready {
+    let digest = Sha256::digest(&payload);
+    let version = modified.unix_ms();
+    let parts: [&[u8]; 2] = [&version.to_le_bytes(), &digest];
+    let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), subject, &parts);
+    let mut headers = headers(shop, id, kind, subject, modified, origin);
+    headers.push(("version", version.to_string()));
+    headers.push(("content_hash", hex::encode(digest.split_at(16).0)));
+    let key = [shop.channel, ":", shop.id.as_str(), ":", subject].concat();
+    let record = Record { topic: Arc::clone(topic), key, payload, headers };
+    Ready { id, kind, modified: Some(modified), record }
+}
+
+/// CloudEvents 1.0, Kafka binary binding. The trace id is the event id, so whoever holds an event can find its trace.
+fn headers(
+    shop: &Shop,
+    id: EventId,
+    kind: Kind,
+    subject: &str,
+    time: Timestamp,
+    origin: Origin,
+) -> Vec<(&'static str, String)> {
+    let id = id.to_string();
+    let mut headers = Vec::with_capacity(12);
+    headers.push(("traceparent", format!("00-{id}-{}-01", id.split_at(16).0)));
+    headers.push(("ce_specversion", "1.0".to_owned()));
+    headers.push(("ce_id", id));
+    headers.push(("ce_source", shop.source()));
+    headers.push(("ce_type", kind.event_type().to_owned()));
+    headers.push(("ce_time", time.to_string()));
+    headers.push(("ce_subject", subject.to_owned()));
+    headers.push(("content-type", "application/json".to_owned()));
+    headers.push(("origin", origin.as_str().to_owned()));
+    headers
+}
+
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|_| Error::malformed("the event cannot be written as JSON"))
+}
