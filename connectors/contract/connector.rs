@@ -207,6 +207,8 @@ pub struct Entry {
     pub quotas: &'static [QuotaSpec],
     /// Whether calls need `app_key` and `app_secret`.
     pub needs_app: bool,
+    /// Whether calls need `app_secret` alone, because the channel knows no application id.
+    pub needs_secret: bool,
     /// Whether calls need a token of the shop.
     pub needs_token: bool,
     /// Builds the connector; a wrong setting is [`ErrorKind::Malformed`] with its path.

@@ -1,1 +1,1 @@
-//! x
+//! What every connector must do, whatever its channel.
