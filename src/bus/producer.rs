@@ -46,7 +46,7 @@ impl Batch {
             && let Some(done) = self.done.lock().take()
         {
             // The waiter may be gone; the records are in the log all the same.
-            drop(done.send(()));
+            done.send(()).ok();
         }
     }
 }

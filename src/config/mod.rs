@@ -61,6 +61,8 @@ pub struct Listen {
     pub tls_key: Option<PathBuf>,
     /// Largest body.
     pub body_limit_bytes: usize,
+    /// Memory for bodies of all requests together; more are answered 503.
+    pub body_budget_bytes: usize,
     /// Time for the request line and headers to arrive, and for a TLS handshake.
     pub header_timeout_ms: u64,
     /// Time for a body to arrive.
@@ -95,6 +97,8 @@ pub struct Kafka {
     pub topics: Topics,
     /// Consumer group of the command topics.
     pub group: String,
+    /// Partitions of topics that do not exist at start and are created; 0 creates none.
+    pub create_partitions: u16,
     /// Time that librdkafka waits for records to travel together.
     pub linger_ms: u64,
     /// Records that may wait in the producer; when it is full, senders are told to come back.
