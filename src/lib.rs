@@ -6,6 +6,7 @@
 pub mod bus;
 pub mod clock;
 pub mod config;
+pub mod egress;
 pub mod ingress;
 pub mod intake;
 pub mod seal;

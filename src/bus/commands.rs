@@ -59,12 +59,20 @@ impl KafkaCommands {
             .set("reconnect.backoff.max.ms", "1000")
             .create_with_context(Assignments { offsets: Arc::clone(&offsets) })?;
         consumer.subscribe(topics)?;
-        Ok(Self { consumer, offsets, topics: topics.iter().map(|topic| Arc::from(*topic)).collect() })
+        Ok(Self {
+            consumer,
+            offsets,
+            topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
+        })
     }
 
     fn set_paused(&self, paused: bool) {
         let changed = self.consumer.assignment().and_then(|assignment| {
-            if paused { self.consumer.pause(&assignment) } else { self.consumer.resume(&assignment) }
+            if paused {
+                self.consumer.pause(&assignment)
+            } else {
+                self.consumer.resume(&assignment)
+            }
         });
         if let Err(error) = changed {
             tracing::warn!(%error, paused, "command partitions cannot be paused or resumed");
@@ -75,8 +83,7 @@ impl KafkaCommands {
 #[async_trait]
 impl Commands for KafkaCommands {
     async fn next(&self) -> Result<RawCommand, ReadError> {
-        let message =
-            self.consumer.recv().await.map_err(|error| ReadError(error.to_string()))?;
+        let message = self.consumer.recv().await.map_err(|error| ReadError(error.to_string()))?;
         let topic = self.topics.iter().find(|topic| ***topic == *message.topic()).cloned();
         let position = Position {
             topic: topic.unwrap_or_else(|| Arc::from(message.topic())),

@@ -37,7 +37,9 @@ impl Offsets {
 
     /// Forgets a partition that was taken away.
     pub(super) fn forget(&self, topic: &str, partition: i32) {
-        self.partitions.lock().retain(|(name, number), _| !(&**name == topic && *number == partition));
+        self.partitions
+            .lock()
+            .retain(|(name, number), _| !(&**name == topic && *number == partition));
     }
 }
 

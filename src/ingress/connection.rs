@@ -84,7 +84,9 @@ impl Activity {
         let deadline = match (doing.head_since, protocol) {
             (Some(since), Protocol::Http1) => idle.min(since + limits.header_timeout),
             // Between requests HTTP/2 exchanges frames of its own; only its idle time counts.
-            (Some(since), Protocol::Http2) if doing.idle_since == since => since + limits.header_timeout,
+            (Some(since), Protocol::Http2) if doing.idle_since == since => {
+                since + limits.header_timeout
+            }
             (_, _) => idle,
         };
         if deadline <= now { Err(()) } else { Ok(deadline) }

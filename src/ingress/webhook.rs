@@ -110,14 +110,14 @@ impl Webhooks {
             body: body.bytes.clone(),
         };
         let started = Instant::now();
-        let outcome = match tokio::time::timeout(self.deadline, self.settle(shop, source, &raw)).await
-        {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                self.refuse(shop.channel, "deadline");
-                Outcome::Retry(COME_BACK)
-            }
-        };
+        let outcome =
+            match tokio::time::timeout(self.deadline, self.settle(shop, source, &raw)).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    self.refuse(shop.channel, "deadline");
+                    Outcome::Retry(COME_BACK)
+                }
+            };
         shop.counters.delivery_seconds.observe(started.elapsed().as_secs_f64());
         drop(place);
         self.speak(source, &outcome)

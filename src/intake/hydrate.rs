@@ -8,7 +8,8 @@ use connectors::contract::{Error, ErrorKind, Event, Notice, Result};
 /// Turns a thin notice into a fat one; a fat one passes through.
 pub async fn hydrate(shop: &Shop, notice: Notice, now: Timestamp) -> Result<Notice> {
     let session = shop.session(now);
-    let missing = || Error::new(ErrorKind::Unsupported, "the connector cannot read what it announced");
+    let missing =
+        || Error::new(ErrorKind::Unsupported, "the connector cannot read what it announced");
     match &notice.event {
         Event::OrderChanged { id, .. } => {
             let source = shop.connector.orders().ok_or_else(missing)?;

@@ -287,7 +287,9 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused(_) => true,
-            Self::Wrong(error) => error.kind().is_transient() || error.kind() == ErrorKind::Unauthorized,
+            Self::Wrong(error) => {
+                error.kind().is_transient() || error.kind() == ErrorKind::Unauthorized
+            }
         }
     }
 }

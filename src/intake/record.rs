@@ -100,7 +100,15 @@ impl Recorder {
             return self.suspect(shop, &suspect, origin, now);
         }
         let subject = order.order_id.as_str();
-        Ok(snapshot(shop, Kind::Order, &self.orders, subject, order.times.modified, origin, payload))
+        Ok(snapshot(
+            shop,
+            Kind::Order,
+            &self.orders,
+            subject,
+            order.times.modified,
+            origin,
+            payload,
+        ))
     }
 
     fn refund(&self, shop: &Shop, mut refund: Refund, origin: Origin) -> Result<Ready, Error> {

@@ -72,14 +72,22 @@ impl Road {
     }
 
     /// Starts collecting batches. Ends when every [`super::Intake`] is dropped and the last batch has settled.
-    pub(super) fn open(self: Arc<Self>, jobs: mpsc::Receiver<Ready>, again: mpsc::WeakSender<Ready>) {
+    pub(super) fn open(
+        self: Arc<Self>,
+        jobs: mpsc::Receiver<Ready>,
+        again: mpsc::WeakSender<Ready>,
+    ) {
         let shutdown = self.shutdown.clone();
         let confirmer = Arc::clone(&self);
         shutdown.spawn(async move { confirmer.confirm_backlog().await });
         shutdown.spawn(async move { self.collect(jobs, again).await });
     }
 
-    async fn collect(self: Arc<Self>, mut jobs: mpsc::Receiver<Ready>, again: mpsc::WeakSender<Ready>) {
+    async fn collect(
+        self: Arc<Self>,
+        mut jobs: mpsc::Receiver<Ready>,
+        again: mpsc::WeakSender<Ready>,
+    ) {
         let slots = Arc::new(Semaphore::new(BATCHES));
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };

@@ -9,8 +9,9 @@ use prometheus::{
 };
 
 /// Buckets of latencies in seconds: half a millisecond to ten seconds.
-const SECONDS: &[f64] =
-    &[0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 /// Buckets of ages in seconds: a tenth of a second to a day.
 const AGES: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 86400.0];
 

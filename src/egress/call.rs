@@ -1,0 +1,246 @@
+//! One call, from pacing to judging, and what is done about each kind of failure.
+
+use super::Transport;
+use super::quota::Buckets;
+use super::token::TokenCell;
+use crate::clock::Clock;
+use crate::config::Limit;
+use crate::seal::Sealer;
+use crate::store::Kv;
+use crate::telemetry::metrics::Metrics;
+use async_trait::async_trait;
+use connectors::contract::model::ShopId;
+use connectors::contract::{
+    ApiReply, ApiRequest, ChannelApi, Connector, Credentials, Entry, Error, ErrorKind, Result,
+    Secret, Session, Token,
+};
+use http::Uri;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Times that one call is put off by the channel's limit before its caller hears of it.
+const PATIENCE: u32 = 5;
+/// A channel that says "too fast" without saying for how long.
+const SHORT_BAN: Duration = Duration::from_secs(1);
+/// Longest ban that a call waits for; its caller has other work meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Who a shop is at its channel.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The shop.
+    pub shop: ShopId,
+    /// Base URL of the channel's API.
+    pub base_url: String,
+    /// Public application id.
+    pub app_key: String,
+    /// Secret that signs.
+    pub app_secret: Secret,
+    /// Token of the shop as configured.
+    pub token: Option<Token>,
+    /// Limits below the documented ones.
+    pub limits: BTreeMap<String, Limit>,
+}
+
+/// A shop's way to its channel.
+#[derive(Debug)]
+pub struct ShopApi {
+    channel: &'static str,
+    account: Account,
+    connector: Arc<dyn Connector>,
+    transport: Transport,
+    buckets: Buckets,
+    token: TokenCell,
+    tries: u32,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+/// What all shops' ways out share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The HTTP client.
+    pub transport: Transport,
+    /// Keeps tokens.
+    pub store: Arc<dyn Kv>,
+    /// Seals tokens.
+    pub sealer: Sealer,
+    /// Tries of a call that may be repeated.
+    pub tries: u32,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl ShopApi {
+    /// A way out for one shop. Ask [`ShopApi::load_token`] once before the first call.
+    pub fn new(
+        entry: &Entry,
+        connector: Arc<dyn Connector>,
+        account: Account,
+        shared: Shared,
+    ) -> Self {
+        let key = format!("token:{}:{}", entry.channel, account.shop);
+        let token = TokenCell::new(account.token.clone(), key, shared.store, shared.sealer);
+        Self {
+            channel: entry.channel,
+            buckets: Buckets::new(entry.quotas, &account.limits),
+            account,
+            connector,
+            transport: shared.transport,
+            token,
+            tries: shared.tries,
+            clock: shared.clock,
+            metrics: shared.metrics,
+        }
+    }
+
+    /// Takes a token that was renewed before the last restart.
+    pub async fn load_token(&self) {
+        if self.account.token.is_some() {
+            self.token.load().await;
+        }
+    }
+
+    /// Signs with a token and sends, once.
+    async fn once(&self, request: &ApiRequest, token: Option<Token>) -> Result<ApiReply> {
+        let waited = self.buckets.wait(request.api).await;
+        self.metrics
+            .quota_wait_seconds
+            .with_label_values(&[self.channel])
+            .observe(waited.as_secs_f64());
+        let credentials = Credentials {
+            app_key: self.account.app_key.clone(),
+            app_secret: self.account.app_secret.clone(),
+            token,
+        };
+        let signed = self.connector.auth().sign(&credentials, self.clock.now(), request)?;
+        let uri = self.uri(&signed.path_and_query)?;
+        let began = Instant::now();
+        let reply = self.transport.send(uri, signed).await;
+        self.metrics
+            .api_seconds
+            .with_label_values(&[self.channel])
+            .observe(began.elapsed().as_secs_f64());
+        let judged = match reply {
+            Ok(reply) => self.connector.classify(&reply).map(|()| reply),
+            Err(error) => Err(error),
+        };
+        let outcome = judged.as_ref().map_or_else(|error| error.kind().label(), |_| "ok");
+        let labels = [self.channel, request.api, outcome];
+        self.metrics.api_calls.with_label_values(&labels).inc();
+        if let Err(error) = &judged
+            && let ErrorKind::Throttled { retry_after } = error.kind()
+        {
+            self.buckets.ban(request.api, retry_after.unwrap_or(SHORT_BAN));
+        }
+        judged
+    }
+
+    fn uri(&self, path_and_query: &str) -> Result<Uri> {
+        let base = self.account.base_url.trim_end_matches('/');
+        [base, path_and_query].concat().parse().map_err(|_| {
+            Error::new(ErrorKind::Rejected, "base URL and path do not make a URL together")
+        })
+    }
+
+    async fn renew(&self, refused: &Token) -> Result<()> {
+        let api = WithoutRenewal { api: self, token: refused };
+        let session = Session {
+            shop: &self.account.shop,
+            api: &api,
+            app_key: &self.account.app_key,
+            now: self.clock.now(),
+        };
+        let renewed = self.token.renew(self.connector.auth(), &session, refused).await;
+        let outcome = renewed.as_ref().map_or_else(|error| error.kind().label(), |()| "ok");
+        self.metrics.token_renewals.with_label_values(&[self.channel, outcome]).inc();
+        if let Err(error) = &renewed {
+            let (channel, shop) = (self.channel, &self.account.shop);
+            tracing::error!(channel, %shop, %error, "the token cannot be renewed; the shop needs a person");
+        }
+        renewed
+    }
+
+    fn set_paused(&self, paused: bool) {
+        let labels = [self.channel, self.account.shop.as_str()];
+        self.metrics.paused_shops.with_label_values(&labels).set(i64::from(paused));
+    }
+}
+
+#[async_trait]
+impl ChannelApi for ShopApi {
+    async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
+        let (mut tried, mut put_off, mut renewed) = (0, 0, false);
+        let mut pause = FIRST_PAUSE;
+        if self.token.ends_soon(self.clock.now())
+            && let Some(token) = self.token.current()
+        {
+            renewed = self.renew(&token).await.is_ok();
+        }
+        loop {
+            let token = self.token.current();
+            let error = match self.once(&request, token.clone()).await {
+                Ok(reply) => {
+                    self.set_paused(false);
+                    return Ok(reply);
+                }
+                Err(error) => error,
+            };
+            tried += 1;
+            match error.kind() {
+                // Refused before it did anything, so it may be repeated whatever it does.
+                ErrorKind::Throttled { retry_after } => {
+                    put_off += 1;
+                    if put_off > PATIENCE || retry_after.is_some_and(|time| time > LONGEST_WAIT) {
+                        return Err(error);
+                    }
+                }
+                ErrorKind::Unauthorized => {
+                    let Some(token) = token.filter(|_| !renewed) else {
+                        self.set_paused(true);
+                        return Err(error);
+                    };
+                    renewed = true;
+                    if self.renew(&token).await.is_err() {
+                        self.set_paused(true);
+                        return Err(error);
+                    }
+                }
+                ErrorKind::Unavailable if request.idempotent && tried < self.tries => {
+                    tokio::time::sleep(jittered(pause)).await;
+                    pause *= 2;
+                }
+                ErrorKind::Unavailable
+                | ErrorKind::BadSignature
+                | ErrorKind::Unsupported
+                | ErrorKind::Malformed
+                | ErrorKind::Rejected => return Err(error),
+            }
+        }
+    }
+}
+
+/// The way out for the renewal itself, which must not ask for a renewal.
+#[derive(Debug)]
+struct WithoutRenewal<'a> {
+    api: &'a ShopApi,
+    token: &'a Token,
+}
+
+#[async_trait]
+impl ChannelApi for WithoutRenewal<'_> {
+    async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
+        self.api.once(&request, Some(self.token.clone())).await
+    }
+}
+
+/// Half to one and a half times the pause, so that callers who failed together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(0) % 1000;
+    pause / 2 + pause * random / 1000
+}
