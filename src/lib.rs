@@ -9,6 +9,7 @@ pub mod config;
 pub mod egress;
 pub mod ingress;
 pub mod intake;
+pub mod poll;
 pub mod seal;
 pub mod shops;
 pub mod shutdown;

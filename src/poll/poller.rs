@@ -1,0 +1,170 @@
+//! The loop of one feed: next window, read it, move the watermark.
+
+use super::Parts;
+use super::feed::Feed;
+use super::watermark::Watermark;
+use super::window::{Incomplete, Reader, Reading};
+use crate::config;
+use crate::intake::Failure;
+use crate::shops::Shop;
+use connectors::contract::model::Timestamp;
+use connectors::contract::{ErrorKind, Window};
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Thin notices that are remembered as published, per feed.
+const SEEN: usize = 50_000;
+/// Longest pause after repeated failures.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Poller {
+    settings: config::Poll,
+    shop: Arc<Shop>,
+    feed: Feed,
+    parts: Parts,
+    turns: Arc<Semaphore>,
+    watermark: Watermark,
+    seen: Cache<(String, i64), ()>,
+}
+
+impl Poller {
+    pub(super) fn new(
+        settings: config::Poll,
+        shop: Arc<Shop>,
+        feed: Feed,
+        parts: Parts,
+        turns: Arc<Semaphore>,
+    ) -> Self {
+        let store = Arc::clone(&parts.store);
+        let watermark = Watermark::new(store, shop.channel, &shop.id, feed.as_str());
+        Self { settings, shop, feed, parts, turns, watermark, seen: Cache::new(SEEN) }
+    }
+
+    /// Runs until it is dropped. Dropping it anywhere loses nothing: the watermark moves last.
+    pub(super) async fn run(self) {
+        let interval = Duration::from_millis(self.settings.interval_ms);
+        let mut at = self.begin().await;
+        let mut failures = 0_u32;
+        loop {
+            let pause = match self.turn(&mut at).await {
+                Ok(caught_up) => {
+                    failures = 0;
+                    if caught_up { interval } else { Duration::ZERO }
+                }
+                Err(incomplete) => {
+                    failures = failures.saturating_add(1);
+                    self.after_failure(&incomplete, failures)
+                }
+            };
+            self.show(at);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn begin(&self) -> Timestamp {
+        loop {
+            match self.watermark.load().await {
+                Ok(Some(at)) => return at,
+                Ok(None) => {
+                    let back = Duration::from_secs(self.settings.lookback_secs);
+                    return self.parts.clock.now().minus(back);
+                }
+                Err(error) => {
+                    let (shop, feed) = (&self.shop.id, self.feed.as_str());
+                    tracing::warn!(%shop, feed, %error, "waiting for the store to read the watermark");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// One window. `true` when nothing is left to read for now.
+    async fn turn(&self, at: &mut Timestamp) -> Result<bool, Incomplete> {
+        let Some(window) = self.next_window(*at)? else { return Ok(true) };
+        let Ok(_turn) = self.turns.acquire().await else { return Ok(true) };
+        let reader = Reader {
+            shop: &self.shop,
+            feed: self.feed,
+            parts: &self.parts,
+            settings: &self.settings,
+            seen: &self.seen,
+        };
+        let outcome = reader.read(window).await;
+        let label = match &outcome {
+            Ok(_) => "complete",
+            Err(Incomplete::Moving) => "moving",
+            Err(Incomplete::Failed(_)) => "failed",
+        };
+        let labels = [self.shop.channel, self.feed.as_str(), label];
+        self.parts.metrics.windows.with_label_values(&labels).inc();
+        let Reading { window: done, tally } = outcome?;
+        *at = done.to;
+        if let Err(error) = self.watermark.save(*at).await {
+            // It stays behind in the store: after a restart the same is read again, and nothing is published twice.
+            tracing::warn!(shop = %self.shop.id, %error, "watermark not stored");
+        }
+        tracing::debug!(
+            channel = self.shop.channel,
+            shop = %self.shop.id,
+            feed = self.feed.as_str(),
+            published = tally.published,
+            watermark = %at,
+            "window complete"
+        );
+        Ok(done.to >= self.visible_until())
+    }
+
+    /// From a little before the watermark, because records become visible late, to a little before now.
+    fn next_window(&self, at: Timestamp) -> Result<Option<Window>, Failure> {
+        let spec = self.feed.spec(&self.shop).map_err(Failure::Wrong)?;
+        let longest = spec.longest_window.min(Duration::from_secs(self.settings.window_secs));
+        let oldest = self.parts.clock.now().minus(spec.horizon);
+        let from = at.minus(Duration::from_secs(self.settings.overlap_secs));
+        let from = if from < oldest {
+            tracing::warn!(shop = %self.shop.id, "the channel no longer lists part of what is missing");
+            oldest
+        } else {
+            from
+        };
+        let to = self.visible_until().min(from.plus(longest));
+        Ok((to > from).then_some(Window { from, to }))
+    }
+
+    /// Whole seconds: the channels' clocks have no finer unit.
+    fn visible_until(&self) -> Timestamp {
+        let settled =
+            self.parts.clock.now().minus(Duration::from_secs(self.settings.settle_secs)).unix_ms();
+        Timestamp::from_unix_ms(settled - settled.rem_euclid(1000))
+    }
+
+    fn after_failure(&self, incomplete: &Incomplete, failures: u32) -> Duration {
+        let (channel, shop, feed) = (self.shop.channel, &self.shop.id, self.feed.as_str());
+        tracing::warn!(channel, %shop, feed, failures, error = %incomplete, "window not complete");
+        let doubled = Duration::from_secs(1) * 2_u32.saturating_pow(failures.min(10) - 1);
+        let asked = match incomplete {
+            Incomplete::Failed(Failure::Wrong(error)) => match error.kind() {
+                ErrorKind::Throttled { retry_after } => retry_after.unwrap_or_default(),
+                ErrorKind::BadSignature
+                | ErrorKind::Unsupported
+                | ErrorKind::Malformed
+                | ErrorKind::Rejected
+                | ErrorKind::Unauthorized
+                | ErrorKind::Unavailable => Duration::ZERO,
+            },
+            Incomplete::Failed(Failure::Refused(_)) | Incomplete::Moving => Duration::ZERO,
+        };
+        doubled.min(LONGEST_PAUSE).max(asked)
+    }
+
+    fn show(&self, at: Timestamp) {
+        let labels = [self.shop.channel, self.shop.id.as_str(), self.feed.as_str()];
+        let lag = self.parts.clock.now().since(at).as_secs();
+        let metrics = &self.parts.metrics;
+        metrics.poll_lag.with_label_values(&labels).set(i64::try_from(lag).unwrap_or(i64::MAX));
+        metrics.watermark.with_label_values(&labels).set(at.unix_ms().div_euclid(1000));
+    }
+}
