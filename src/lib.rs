@@ -10,6 +10,7 @@ pub mod egress;
 pub mod ingress;
 pub mod intake;
 pub mod poll;
+pub mod push;
 pub mod seal;
 pub mod shops;
 pub mod shutdown;

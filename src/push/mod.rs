@@ -1,0 +1,54 @@
+//! Carries stock and waybills back: commands from Kafka, calls to channels, results to Kafka.
+//!
+//! Promises: commands of one key keep their order; a stock level that still waits is replaced by a newer one, and an
+//! older version never overwrites a newer; an offset is stored only when every command before it has its result in
+//! Kafka; a command that cannot be understood goes to the dead letters at once and the partition goes on.
+
+mod command;
+mod delivery;
+mod lane;
+mod reader;
+mod receipt;
+
+pub use command::{StockCommand, WaybillCommand};
+pub use receipt::{Kind, Outcome, PushResult, Reason};
+
+use crate::bus::{Commands, Publisher};
+use crate::clock::Clock;
+use crate::config::{Push, Topics};
+use crate::seal::Sealer;
+use crate::shops::Shops;
+use crate::shutdown::Shutdown;
+use crate::telemetry::metrics::Metrics;
+use lane::Lanes;
+use receipt::Receipts;
+use std::sync::Arc;
+
+/// What push-back works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where commands come from.
+    pub commands: Arc<dyn Commands>,
+    /// Where results go.
+    pub publisher: Arc<dyn Publisher>,
+    /// The shops.
+    pub shops: Arc<Shops>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Seals dead letters.
+    pub sealer: Sealer,
+}
+
+/// Starts reading, delivering and reporting. At the end, calls under way finish and are reported; what waits is left in
+/// Kafka.
+pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdown) {
+    let receipts = Receipts::start(topics, parts, shutdown);
+    let lanes = Arc::new(Lanes::new(settings.queue.get(), Arc::clone(&parts.metrics)));
+    for shop in parts.shops.iter() {
+        let lane = lanes.add(Arc::clone(shop));
+        delivery::start(&lane, &lanes, settings, &receipts, parts, shutdown);
+    }
+    reader::start(lanes, receipts, topics, parts, shutdown);
+}

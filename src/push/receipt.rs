@@ -1,0 +1,277 @@
+//! Results and dead letters: published in order, and only then the command's offset may be stored.
+
+use super::Parts;
+use crate::bus::{Position, PublishError, RawCommand, Record};
+use crate::config::Topics;
+use crate::shutdown::Shutdown;
+use connectors::contract::Error;
+use connectors::contract::model::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Receipts that may wait; when it is full, deliveries wait.
+const QUEUE: usize = 1024;
+const BATCH: usize = 256;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The channel has it.
+    Ok,
+    /// A newer version was there before this one was sent.
+    Superseded,
+    /// The channel, or the gateway for it, said no for good.
+    Refused,
+    /// Every try ended without an answer; the channel may have it or not.
+    Unknown,
+}
+
+impl Outcome {
+    /// The metric label and header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Superseded => "superseded",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a command was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A stock level.
+    Stock,
+    /// A shipment.
+    Waybill,
+}
+
+impl Kind {
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Waybill => "waybill",
+        }
+    }
+}
+
+/// A value of `push.results.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PushResult {
+    /// Where the command lies: `topic/partition/offset`.
+    pub push_id: String,
+    /// What it was about.
+    pub kind: Kind,
+    /// Channel.
+    pub channel: String,
+    /// Shop.
+    pub shop: String,
+    /// SKU id or order id.
+    pub object_id: String,
+    /// Version of a stock command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Tracking number of a waybill command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, unless it is `ok`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Reason>,
+    /// Calls that carried it.
+    pub tries: u32,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// `rejected`, `unauthorized`, `throttled`, `unavailable`, …
+    pub kind: String,
+    /// In words.
+    pub message: String,
+    /// The channel's own code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_code: Option<String>,
+}
+
+impl From<&Error> for Reason {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind().label().to_owned(),
+            message: error.context().to_owned(),
+            channel_code: error.channel_code().map(str::to_owned),
+        }
+    }
+}
+
+/// A value of `push.dlq.v1`. The bytes are sealed, because nobody knows what is in a command that cannot be read.
+#[derive(Debug, Serialize)]
+struct DeadLetter<'a> {
+    push_id: String,
+    kind: &'static str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    tries: u32,
+    at: Timestamp,
+    sealed: String,
+}
+
+struct Receipt {
+    record: Option<Record>,
+    position: Position,
+}
+
+/// The way to report. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Receipts {
+    queue: mpsc::Sender<Receipt>,
+    results: Arc<str>,
+    dead_letters: Arc<str>,
+    parts: Parts,
+}
+
+impl std::fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Receipt({})", push_id(&self.position))
+    }
+}
+
+impl Receipts {
+    pub(super) fn start(topics: &Topics, parts: &Parts, shutdown: &Shutdown) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let worker = parts.clone();
+        shutdown.spawn(publish(waiting, worker));
+        Self {
+            queue,
+            results: topics.push_results.as_str().into(),
+            dead_letters: topics.push_dlq.as_str().into(),
+            parts: parts.clone(),
+        }
+    }
+
+    pub(super) async fn result(&self, result: PushResult, position: Position) {
+        let labels = [&*result.channel, result.kind.as_str(), result.outcome.as_str()];
+        self.parts.metrics.push_outcomes.with_label_values(&labels).inc();
+        let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
+        let headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
+        let record = serde_json::to_vec(&result).ok().map(|payload| Record {
+            topic: Arc::clone(&self.results),
+            key,
+            payload,
+            headers: [headers, vec![("outcome", result.outcome.as_str().to_owned())]].concat(),
+        });
+        self.enqueue(Receipt { record, position }).await;
+    }
+
+    /// `false` if the letter could not be sealed: then the command stays where it is.
+    pub(super) async fn dead_letter(&self, command: &RawCommand, error: &Error) -> bool {
+        let payload = command.payload.as_deref().unwrap_or_default();
+        let Ok(sealed) = self.parts.sealer.seal(payload) else {
+            tracing::error!("a dead letter cannot be sealed; its partition waits");
+            return false;
+        };
+        self.parts.metrics.push_dlq.inc();
+        let push_id = push_id(&command.position);
+        let at = self.parts.clock.now();
+        tracing::warn!(push_id, %error, "a command cannot be understood");
+        let headers = headers(&push_id, "push.dead_letter.v1", at, &push_id);
+        let letter = DeadLetter {
+            push_id,
+            kind: error.kind().label(),
+            reason: error.context(),
+            path: error.path(),
+            tries: 0,
+            at,
+            sealed,
+        };
+        let key = command.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned());
+        let record = serde_json::to_vec(&letter).ok().map(|payload| Record {
+            topic: Arc::clone(&self.dead_letters),
+            key: key.unwrap_or_default(),
+            payload,
+            headers,
+        });
+        self.enqueue(Receipt { record, position: command.position.clone() }).await;
+        true
+    }
+
+    /// A record that says nothing, like the tombstone of a compacted topic.
+    pub(super) async fn nothing(&self, position: Position) {
+        self.enqueue(Receipt { record: None, position }).await;
+    }
+
+    async fn enqueue(&self, receipt: Receipt) {
+        if self.queue.send(receipt).await.is_err() {
+            tracing::debug!("a receipt came after the end; its command is read again at the next start");
+        }
+    }
+}
+
+/// Where a command lies, as text.
+pub(super) fn push_id(position: &Position) -> String {
+    format!("{}/{}/{}", position.topic, position.partition, position.offset)
+}
+
+async fn publish(mut waiting: mpsc::Receiver<Receipt>, parts: Parts) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let mut left: Vec<Receipt> = std::mem::take(&mut batch);
+        loop {
+            left = publish_batch(left, &parts).await;
+            if left.is_empty() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Returns what Kafka did not take, in order.
+async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
+    let records: Vec<Record> = batch.iter().filter_map(|receipt| receipt.record.clone()).collect();
+    let mut results = parts.publisher.publish(records).await.into_iter();
+    let mut left = Vec::new();
+    for receipt in batch {
+        let result = if receipt.record.is_some() { results.next() } else { Some(Ok(())) };
+        match result {
+            Some(Ok(())) => parts.commands.settle(&receipt.position),
+            Some(Err(PublishError::Refused)) => {
+                tracing::error!(push_id = push_id(&receipt.position), "kafka refuses a result for good");
+                parts.commands.settle(&receipt.position);
+            }
+            Some(Err(PublishError::QueueFull | PublishError::Failed)) | None => left.push(receipt),
+        }
+    }
+    left
+}
+
+fn headers(
+    id: &str,
+    event_type: &str,
+    time: Timestamp,
+    subject: &str,
+) -> Vec<(&'static str, String)> {
+    let ce_id = hex::encode(Sha256::digest(id.as_bytes()).split_at(16).0);
+    vec![
+        ("ce_specversion", "1.0".to_owned()),
+        ("ce_id", ce_id),
+        ("ce_source", "/push".to_owned()),
+        ("ce_type", event_type.to_owned()),
+        ("ce_time", time.to_string()),
+        ("ce_subject", subject.to_owned()),
+        ("content-type", "application/json".to_owned()),
+    ]
+}
