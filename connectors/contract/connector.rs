@@ -213,4 +213,7 @@ pub struct Entry {
     pub needs_token: bool,
     /// Builds the connector; a wrong setting is [`ErrorKind::Malformed`] with its path.
     pub build: fn(ShopSetup) -> Result<Arc<dyn Connector>>,
+    /// A strict fake of the channel with these shops.
+    #[cfg(feature = "testkit")]
+    pub fake: fn(Vec<crate::testkit::FakeShop>) -> Arc<dyn crate::testkit::Fake>,
 }
