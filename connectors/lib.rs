@@ -4,6 +4,7 @@
 //! its folder, one `mod` line and one line in [`REGISTRY`]; nothing else in the repository names it.
 
 pub mod contract;
+mod partner;
 
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -11,7 +12,7 @@ pub mod testkit;
 use contract::Entry;
 
 /// Every channel this build knows.
-pub const REGISTRY: &[Entry] = &[];
+pub const REGISTRY: &[Entry] = &[partner::ENTRY];
 
 /// The registry line of a channel, by the name used in configs and in events.
 pub fn find(channel: &str) -> Option<&'static Entry> {

@@ -1,18 +1,24 @@
 //! The gateway between sales channels and an ERP: all I/O and all state. What a channel means lives in `connectors`.
 //!
 //! One room, one verb: [`ingress`] takes HTTP in, [`poll`] fetches, [`intake`] settles every event once, [`push`]
-//! carries stock and waybills back, [`egress`] calls out, [`store`] remembers, [`bus`] passes on.
+//! carries stock and waybills back, [`egress`] calls out, [`store`] remembers, [`bus`] passes on. [`app`] puts them
+//! together.
 
+pub mod app;
 pub mod bus;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod egress;
 pub mod ingress;
 pub mod intake;
+pub mod output;
 pub mod poll;
 pub mod push;
+pub mod schema;
 pub mod seal;
 pub mod shops;
 pub mod shutdown;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;

@@ -8,11 +8,13 @@ mod embedded;
 mod memory;
 mod offsets;
 mod producer;
+mod topics;
 
 pub use commands::KafkaCommands;
 pub use embedded::Embedded;
 pub use memory::MemoryBus;
 pub use producer::KafkaPublisher;
+pub use topics::create_topics;
 
 use async_trait::async_trait;
 use std::fmt::Debug;

@@ -5,10 +5,13 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// Topic and partition.
+type Partition = (Arc<str>, i32);
+
 /// Settled and unsettled offsets by partition.
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
-    partitions: Mutex<HashMap<(Arc<str>, i32), BTreeMap<i64, bool>>>,
+    partitions: Mutex<HashMap<Partition, BTreeMap<i64, bool>>>,
 }
 
 impl Offsets {

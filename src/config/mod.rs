@@ -11,11 +11,29 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 mod check;
+mod check_shops;
 mod load;
+mod plan;
+mod problem;
 mod secret;
 
-pub use load::{Problem, load_dev, load_file};
+pub use load::{DEFAULT, DEV};
+pub use plan::{Plan, ShopPlan};
+pub use problem::Problem;
 pub use secret::SecretRef;
+
+/// Reads and judges settings: the defaults, `--dev` if asked for, and the operator's file if there is one.
+///
+/// Returns the plan, if there is one, and everything there is to say about the file, warnings included.
+pub fn plan(dev: bool, file: Option<&str>) -> (Option<Plan>, Vec<Problem>) {
+    let (config, mut problems, lines) = load::load(dev, file);
+    let plan = config.and_then(|config| check::check(config, dev, &mut problems));
+    for problem in &mut problems {
+        problem.line = problem.line.or_else(|| lines.find(&problem.key));
+    }
+    problems.sort_by_key(|problem| problem.line);
+    (plan, problems)
+}
 
 /// Everything the gateway can be told. One struct for each room.
 #[derive(Debug, Clone, Deserialize)]

@@ -25,7 +25,7 @@ const PATIENCE: u32 = 5;
 /// A channel that says "too fast" without saying for how long.
 const SHORT_BAN: Duration = Duration::from_secs(1);
 /// Longest ban that a call waits for; its caller has other work meanwhile.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Who a shop is at its channel.

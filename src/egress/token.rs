@@ -14,9 +14,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// A token that ends within this time is renewed before it does.
-const AHEAD: Duration = Duration::from_secs(600);
+const AHEAD: Duration = Duration::from_mins(10);
 /// Pause after a renewal failed; meanwhile calls go on with the old token, or are refused.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
+const RENEWAL_PAUSE: Duration = Duration::from_mins(1);
 
 /// Where a shop's token lives.
 #[derive(Debug)]

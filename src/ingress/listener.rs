@@ -22,7 +22,7 @@ const TURN_AWAY_TIME: Duration = Duration::from_millis(500);
 /// Pause after the machine had no descriptor for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-content-type: application/json\r\ncontent-length: 71\r\n\r\n\
+content-type: application/json\r\ncontent-length: 73\r\n\r\n\
 {\"error\":{\"code\":\"unavailable\",\"message\":\"too many connections at once\"}}";
 /// How HTTP/2 without TLS begins.
 const PREFACE: &[u8] = b"PRI";
@@ -48,6 +48,16 @@ impl Limits {
             idle_timeout: Duration::from_millis(settings.idle_timeout_ms),
             max_connections: settings.max_connections.get(),
             drain_timeout: Duration::from_millis(settings.drain_timeout_ms),
+        }
+    }
+
+    /// The limits of a listener that only people and their tools use.
+    pub fn of_admin() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_mins(1),
+            max_connections: 256,
+            drain_timeout: Duration::from_secs(1),
         }
     }
 }

@@ -120,7 +120,7 @@ impl Webhooks {
             };
         shop.counters.delivery_seconds.observe(started.elapsed().as_secs_f64());
         drop(place);
-        self.speak(source, &outcome)
+        Self::speak(source, &outcome)
     }
 
     async fn settle(&self, shop: &Shop, source: &dyn WebhookSource, raw: &RawWebhook) -> Outcome {
@@ -175,7 +175,7 @@ impl Webhooks {
         Outcome::Retry(COME_BACK)
     }
 
-    fn speak(&self, source: &dyn WebhookSource, outcome: &Outcome) -> Reply {
+    fn speak(source: &dyn WebhookSource, outcome: &Outcome) -> Reply {
         let said = source.reply(outcome);
         let mut answer = reply::with_body(said.status, said.content_type, said.body);
         if let Outcome::Retry(after) = outcome {

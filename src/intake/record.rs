@@ -99,24 +99,18 @@ impl Recorder {
             let suspect = Suspect { error, object_id, raw: payload.into() };
             return self.suspect(shop, &suspect, origin, now);
         }
-        let subject = order.order_id.as_str();
-        Ok(snapshot(
-            shop,
-            Kind::Order,
-            &self.orders,
-            subject,
-            order.times.modified,
-            origin,
-            payload,
-        ))
+        let (subject, modified) = (order.order_id.as_str(), order.times.modified);
+        let topic = Arc::clone(&self.orders);
+        Ok(Snapshot { kind: Kind::Order, topic, subject, modified, payload }.record(shop, origin))
     }
 
     fn refund(&self, shop: &Shop, mut refund: Refund, origin: Origin) -> Result<Ready, Error> {
         shop.channel.clone_into(&mut refund.channel);
         refund.shop = Some(shop.id.clone());
         let payload = to_json(&refund)?;
-        let subject = refund.refund_id.as_str();
-        Ok(snapshot(shop, Kind::Refund, &self.refunds, subject, refund.modified, origin, payload))
+        let (subject, modified) = (refund.refund_id.as_str(), refund.modified);
+        let topic = Arc::clone(&self.refunds);
+        Ok(Snapshot { kind: Kind::Refund, topic, subject, modified, payload }.record(shop, origin))
     }
 
     pub(super) fn suspect(
@@ -143,25 +137,29 @@ impl Recorder {
     }
 }
 
-fn snapshot(
-    shop: &Shop,
+/// A whole record of the channel at a moment, written as JSON.
+struct Snapshot<'a> {
     kind: Kind,
-    topic: &Arc<str>,
-    subject: &str,
+    topic: Arc<str>,
+    subject: &'a str,
     modified: Timestamp,
-    origin: Origin,
     payload: Vec<u8>,
-) -> Ready {
-    let digest = Sha256::digest(&payload);
-    let version = modified.unix_ms();
-    let parts: [&[u8]; 2] = [&version.to_le_bytes(), &digest];
-    let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), subject, &parts);
-    let mut headers = headers(shop, id, kind, subject, modified, origin);
-    headers.push(("version", version.to_string()));
-    headers.push(("content_hash", hex::encode(digest.split_at(16).0)));
-    let key = [shop.channel, ":", shop.id.as_str(), ":", subject].concat();
-    let record = Record { topic: Arc::clone(topic), key, payload, headers };
-    Ready { id, kind, modified: Some(modified), record }
+}
+
+impl Snapshot<'_> {
+    fn record(self, shop: &Shop, origin: Origin) -> Ready {
+        let Self { kind, topic, subject, modified, payload } = self;
+        let digest = Sha256::digest(&payload);
+        let version = modified.unix_ms();
+        let parts: [&[u8]; 2] = [&version.to_le_bytes(), &digest];
+        let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), subject, &parts);
+        let mut headers = headers(shop, id, kind, subject, modified, origin);
+        headers.push(("version", version.to_string()));
+        headers.push(("content_hash", hex::encode(digest.split_at(16).0)));
+        let key = [shop.channel, ":", shop.id.as_str(), ":", subject].concat();
+        let record = Record { topic, key, payload, headers };
+        Ready { id, kind, modified: Some(modified), record }
+    }
 }
 
 /// CloudEvents 1.0, Kafka binary binding. The trace id is the event id, so whoever holds an event can find its trace.

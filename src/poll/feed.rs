@@ -2,7 +2,9 @@
 
 use crate::shops::Shop;
 use connectors::contract::model::Timestamp;
-use connectors::contract::{Capability, Error, ErrorKind, Page, PollSpec, Result, Window};
+use connectors::contract::{
+    Capability, Error, ErrorKind, OrderSource, Page, PollSpec, RefundSource, Result, Window,
+};
 
 /// A list of a shop that is read by modification time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +30,8 @@ impl Feed {
 
     pub(super) fn spec(self, shop: &Shop) -> Result<PollSpec> {
         match self {
-            Self::Orders => shop.connector.orders().map(|source| source.spec()),
-            Self::Refunds => shop.connector.refunds().map(|source| source.spec()),
+            Self::Orders => shop.connector.orders().map(OrderSource::spec),
+            Self::Refunds => shop.connector.refunds().map(RefundSource::spec),
         }
         .ok_or_else(missing)
     }

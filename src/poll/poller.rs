@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 /// Thin notices that are remembered as published, per feed.
 const SEEN: usize = 50_000;
 /// Longest pause after repeated failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]

@@ -26,7 +26,10 @@ impl Watermark {
             .and_then(|text| text.parse().ok())
             .map(Timestamp::from_unix_ms);
         if value.is_some() && parsed.is_none() {
-            tracing::error!(key = self.key, "stored watermark cannot be read; the look-back is used");
+            tracing::error!(
+                key = self.key,
+                "stored watermark cannot be read; the look-back is used"
+            );
         }
         Ok(parsed)
     }

@@ -59,7 +59,8 @@ pub(super) enum Incomplete {
 impl Reader<'_> {
     /// Reads the window, or the first part of it if it is too full.
     pub(super) async fn read(&self, asked: Window) -> Result<Reading, Incomplete> {
-        let page_size = u64::from(self.feed.spec(self.shop).map_err(Failure::Wrong)?.page_size.max(1));
+        let page_size =
+            u64::from(self.feed.spec(self.shop).map_err(Failure::Wrong)?.page_size.max(1));
         let mut window = asked;
         let mut count = self.count(window).await?;
         while count > PAGES * page_size {

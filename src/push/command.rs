@@ -70,9 +70,11 @@ impl WaybillCommand {
         check_name(&command.carrier, "carrier")?;
         check_name(&command.number, "number")?;
         for (index, line) in command.lines.iter().enumerate() {
-            check_name(&line.line_id, "line_id").map_err(|e| e.within(&format!("lines[{index}]")))?;
+            check_name(&line.line_id, "line_id")
+                .map_err(|e| e.within(&format!("lines[{index}]")))?;
             if line.quantity == 0 {
-                let error = Error::malformed("a parcel holds at least one unit of each of its lines");
+                let error =
+                    Error::malformed("a parcel holds at least one unit of each of its lines");
                 return Err(error.at(format!("lines[{index}].quantity")));
             }
         }
@@ -107,8 +109,9 @@ mod tests {
     #[test]
     fn a_bad_command_names_its_field_and_never_quotes_it() {
         let stock = |body: &str| StockCommand::read(body.as_bytes()).unwrap_err();
-        let negative =
-            stock(r#"{"channel":"c","shop":"s","sku_id":"1","available":-13800000000,"version":1}"#);
+        let negative = stock(
+            r#"{"channel":"c","shop":"s","sku_id":"1","available":-13800000000,"version":1}"#,
+        );
         assert_eq!(negative.path(), Some("available"));
         assert!(!negative.to_string().contains("138"));
         let typo = stock(r#"{"channel":"c","shop":"s","sku_id":"1","avialable":1,"version":1}"#);

@@ -198,10 +198,8 @@ impl State {
 
     /// Waybills first: a buyer waits for them.
     fn take(&mut self, shop: &Shop) -> Option<Work> {
-        let free = self
-            .waybills
-            .iter()
-            .position(|job| !self.busy.contains(job.command.order_id.as_str()));
+        let free =
+            self.waybills.iter().position(|job| !self.busy.contains(job.command.order_id.as_str()));
         if let Some(job) = free.and_then(|index| self.waybills.remove(index)) {
             self.busy.insert(job.command.order_id.as_str().to_owned());
             return Some(Work::Waybill(Box::new(job)));

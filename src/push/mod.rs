@@ -11,7 +11,7 @@ mod reader;
 mod receipt;
 
 pub use command::{StockCommand, WaybillCommand};
-pub use receipt::{Kind, Outcome, PushResult, Reason};
+pub use receipt::{DeadLetter, Kind, Outcome, PushResult, Reason};
 
 use crate::bus::{Commands, Publisher};
 use crate::clock::Clock;

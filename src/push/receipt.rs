@@ -117,15 +117,22 @@ impl From<&Error> for Reason {
 }
 
 /// A value of `push.dlq.v1`. The bytes are sealed, because nobody knows what is in a command that cannot be read.
-#[derive(Debug, Serialize)]
-struct DeadLetter<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DeadLetter<'a> {
+    /// Where the command lies: `topic/partition/offset`.
     push_id: String,
+    /// Kind of the problem, the word of the metric label.
     kind: &'static str,
+    /// What is wrong. Never quotes the command.
     reason: &'a str,
+    /// Field that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    /// Calls that carried it.
     tries: u32,
+    /// When it was given up.
     at: Timestamp,
+    /// The bytes as they lay in the log: AES-256-GCM, Base64; `channel-gateway unseal` opens them.
     sealed: String,
 }
 
@@ -215,7 +222,9 @@ impl Receipts {
 
     async fn enqueue(&self, receipt: Receipt) {
         if self.queue.send(receipt).await.is_err() {
-            tracing::debug!("a receipt came after the end; its command is read again at the next start");
+            tracing::debug!(
+                "a receipt came after the end; its command is read again at the next start"
+            );
         }
     }
 }
@@ -249,7 +258,10 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
         match result {
             Some(Ok(())) => parts.commands.settle(&receipt.position),
             Some(Err(PublishError::Refused)) => {
-                tracing::error!(push_id = push_id(&receipt.position), "kafka refuses a result for good");
+                tracing::error!(
+                    push_id = push_id(&receipt.position),
+                    "kafka refuses a result for good"
+                );
                 parts.commands.settle(&receipt.position);
             }
             Some(Err(PublishError::QueueFull | PublishError::Failed)) | None => left.push(receipt),

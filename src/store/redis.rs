@@ -123,10 +123,8 @@ impl Kv for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("GET").arg(self.value_key(key));
-        Ok(self.run(&pipeline).await?.into_iter().next().and_then(|value| match value {
-            Value::BulkString(bytes) => Some(bytes),
-            _ => None,
-        }))
+        let answer = self.run(&pipeline).await?.into_iter().next();
+        Ok(if let Some(Value::BulkString(bytes)) = answer { Some(bytes) } else { None })
     }
 
     async fn put(&self, key: &str, value: &[u8]) -> Result<(), Error> {
@@ -150,12 +148,14 @@ impl fmt::Debug for RedisStore {
 
 /// A claim of the same token is the caller's: the answer to its first try was lost, not the claim.
 fn read_claim(answer: &Value, mine: &[u8]) -> Claim {
-    match answer {
-        Value::Nil => Claim::Mine,
-        Value::BulkString(held) if held == mine => Claim::Mine,
-        Value::BulkString(held) if held == b"1" => Claim::Published,
-        _ => Claim::InFlight,
+    if let Value::BulkString(held) = answer {
+        return match held.as_slice() {
+            b"1" => Claim::Published,
+            held if held == mine => Claim::Mine,
+            _ => Claim::InFlight,
+        };
     }
+    if matches!(answer, Value::Nil) { Claim::Mine } else { Claim::InFlight }
 }
 
 fn away(error: &RedisError) -> Error {

@@ -1,0 +1,72 @@
+//! The command line: what can be asked of the one binary.
+
+mod check;
+mod run;
+mod schema;
+mod sign;
+mod simulate;
+mod unseal;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Takes orders from every sales channel into Kafka once, and carries stock and waybills back.
+///
+/// Channels call POST /v1/{channel}/{shop}, or are polled. Every order and refund is verified, normalized, deduplicated
+/// and published as a CloudEvent; a channel is answered "success" only after Kafka acknowledged. Commands from Kafka set
+/// stock levels and report shipments, within each channel's limits.
+///
+/// Try it without anything installed:   channel-gateway run --dev
+/// Judge a config before using it:      channel-gateway check --config gateway.toml
+/// Find out why a signature is refused: channel-gateway sign --help
+#[derive(Debug, Parser)]
+#[command(name = "channel-gateway", version, verbatim_doc_comment, after_help = channels())]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway until SIGTERM or Ctrl-C; then accepted requests finish and the process ends within 30 s
+    Run(run::Args),
+    /// Judges a config: prints every problem with its key and line, and the shops it would serve; exits 1 on a problem
+    Check(check::Args),
+    /// Signs a request as a channel does, and shows the text that is signed
+    Sign(sign::Args),
+    /// Prints the JSON Schemas of all events and commands
+    Schema(schema::Args),
+    /// Runs a strict fake of a channel on a socket, for developers who have no sandbox
+    Simulate(simulate::Args),
+    /// Opens the sealed bytes of a quarantine or dead-letter record
+    Unseal(unseal::Args),
+}
+
+/// Runs the command of this process.
+pub async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(args).await,
+        Command::Check(args) => check::run(&args),
+        Command::Sign(args) => sign::run(args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Unseal(args) => unseal::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            crate::output::complain(format_args!("channel-gateway: {message}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn channels() -> String {
+    let channels: Vec<String> = connectors::REGISTRY
+        .iter()
+        .map(|entry| format!("  {:<10} {}", entry.channel, entry.about))
+        .collect();
+    let settings =
+        "All settings, each with its default and meaning: channel-gateway check --defaults";
+    format!("Channels:\n{}\n\n{settings}", channels.join("\n"))
+}
