@@ -9,9 +9,9 @@ mod process;
 mod proxy;
 mod topic;
 
-pub(crate) use gateway::{Gateway, Setup};
-pub(crate) use partner::{Answer, Partner};
-pub(crate) use process::Process;
+pub(crate) use gateway::{Gateway, SECRET, Setup};
+pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
+pub(crate) use process::{Process, run};
 pub(crate) use proxy::Proxy;
 pub(crate) use topic::{Seen, Topic};
 
