@@ -12,7 +12,8 @@ mod invent;
 mod message;
 mod sign;
 mod stock;
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;
 mod waybill;
 mod webhook;
