@@ -4,6 +4,7 @@
 //! its folder, one `mod` line and one line in [`REGISTRY`]; nothing else in the repository names it.
 
 pub mod contract;
+pub mod taobao;
 
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -1,0 +1,30 @@
+//! Taobao's open platform.
+
+#[cfg(feature = "testkit")]
+mod fake;
+#[cfg(feature = "testkit")]
+mod fake_answers;
+#[cfg(feature = "testkit")]
+mod fake_books;
+#[cfg(feature = "testkit")]
+mod fake_call;
+#[cfg(feature = "testkit")]
+mod fake_carriers;
+#[cfg(feature = "testkit")]
+mod fake_gate;
+#[cfg(feature = "testkit")]
+mod fake_lists;
+#[cfg(feature = "testkit")]
+mod fake_shipping;
+#[cfg(feature = "testkit")]
+mod fake_stock;
+#[cfg(all(test, feature = "testkit"))]
+mod fake_tests;
+#[cfg(feature = "testkit")]
+mod fake_trades;
+
+/// A strict fake of the platform with these shops.
+#[cfg(feature = "testkit")]
+pub fn fake(shops: Vec<crate::testkit::FakeShop>) -> std::sync::Arc<dyn crate::testkit::Fake> {
+    fake::build(shops)
+}
