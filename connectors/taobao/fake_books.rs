@@ -119,7 +119,7 @@ impl Shop {
             _ if trade.flag == 0 => trade.flag = 1,
             _ => {
                 trade.moves += 1;
-                trade.receiver = (trade.receiver + 1) % 5;
+                trade.receiver += 1;
                 trade.flag = 0;
             }
         }

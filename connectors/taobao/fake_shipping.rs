@@ -7,7 +7,7 @@ use super::fake_answers::{Answer, Refusal, choose};
 use super::fake_books::{Parcel, Shop};
 use super::fake_call::Call;
 use super::fake_carriers::{self, Carrier};
-use super::fake_trades::{Trade, china, choose};
+use super::fake_trades::{Trade, china};
 use crate::contract::model::Timestamp;
 use serde_json::{Value, json};
 

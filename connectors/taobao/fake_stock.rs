@@ -3,7 +3,7 @@
 use super::fake_answers::{Answer, Refusal, choose, put};
 use super::fake_books::Shop;
 use super::fake_call::Call;
-use super::fake_trades::{china, choose, put, yuan};
+use super::fake_trades::{china, yuan};
 use crate::contract::model::Timestamp;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ impl Listing {
 
 impl Sku {
     fn to_json(&self, now: i64) -> Value {
-        json!({ "sku_id": self.sku_id, "quantity": self.quantity, "modified": china(now) })
+        json!({ "sku_id": self.id, "quantity": self.quantity, "modified": china(now) })
     }
 }
 

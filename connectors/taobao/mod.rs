@@ -15,6 +15,8 @@ mod fake_gate;
 #[cfg(feature = "testkit")]
 mod fake_lists;
 #[cfg(feature = "testkit")]
+mod fake_receivers;
+#[cfg(feature = "testkit")]
 mod fake_shipping;
 #[cfg(feature = "testkit")]
 mod fake_stock;
