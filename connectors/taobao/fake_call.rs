@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// One call.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Call {
     params: BTreeMap<String, String>,
     /// Body that is signed as it is: neither a form nor multipart.

@@ -32,7 +32,6 @@ impl Limits {
 }
 
 /// A seller's consent.
-#[derive(Debug)]
 struct Session {
     app_key: String,
     shop: usize,
@@ -43,7 +42,7 @@ struct Session {
 }
 
 /// Calls of one application to one API.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Bucket {
     second_began: i64,
     calls: u32,
@@ -51,7 +50,6 @@ struct Bucket {
 }
 
 /// Applications, sessions and limits.
-#[derive(Debug)]
 pub(super) struct Gate {
     secrets: BTreeMap<String, String>,
     sessions: BTreeMap<String, Session>,

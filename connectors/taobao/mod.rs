@@ -18,9 +18,13 @@ mod fake_lists;
 mod fake_receivers;
 #[cfg(feature = "testkit")]
 mod fake_shipping;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod fake_shop_tests;
 #[cfg(feature = "testkit")]
 mod fake_stock;
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod fake_tests;
 #[cfg(feature = "testkit")]
 mod fake_trades;
