@@ -1,5 +1,6 @@
-//! The fake's shops: what buyers buy, how it is listed, and what a seller may do about it.
+//! The fake's shops: what buyers buy and how it is listed.
 
+use super::fake_shipping_tests::{DONE, offline, send};
 use super::fake_tests::Bench;
 use super::fake_trades::Trade;
 use crate::contract::model::{Minor, OrderId};
@@ -8,7 +9,6 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 const INCREMENT: &str = "taobao.trades.sold.increment.get";
-const SEND: &str = "taobao.logistics.offline.send";
 const WINDOW: [(&str, &str); 3] = [
     ("fields", "tid,modified"),
     ("start_modified", "2026-11-11 00:00:00"),
@@ -20,18 +20,18 @@ fn amount(value: &Value) -> i64 {
 }
 
 /// An order of a kind, found by trying seeds.
-fn order(bench: &Bench, is_wanted: impl Fn(&Trade) -> bool) -> OrderId {
+pub(super) fn order(bench: &Bench, is_wanted: impl Fn(&Trade) -> bool) -> OrderId {
     let listings = super::fake_stock::catalogue(0);
     let seed = (0..10_000).find(|seed| is_wanted(&Trade::new(1, &listings, *seed, 0))).unwrap();
     bench.fake.create_order(&Bench::shop(), seed, bench.now)
 }
 
 /// An order that waits to be shipped by a carrier, with so many lines.
-fn open_order(bench: &Bench, lines: usize) -> OrderId {
+pub(super) fn open_order(bench: &Bench, lines: usize) -> OrderId {
     order(bench, |trade| trade.kind == "fixed" && !trade.is_virtual() && trade.lines.len() == lines)
 }
 
-fn fullinfo(bench: &Bench, order: &OrderId) -> Value {
+pub(super) fn fullinfo(bench: &Bench, order: &OrderId) -> Value {
     let fields = "tid,oid,status,type,orders,modified,consign_time,is_part_consign,payment,post_fee,total_fee,\
                   adjust_fee,discount_fee,num,promotion_details,seller_memo,seller_flag,lm,end_time,pay_time";
     let arguments = [("fields", fields), ("tid", order.as_str())];
@@ -45,17 +45,6 @@ fn listed(bench: &Bench, extra: &[(&str, &str)]) -> (Vec<String>, Value) {
     let trades = list["trades"]["trade"].as_array().cloned().unwrap_or_default();
     (trades.iter().map(|trade| trade["tid"].to_string()).collect(), list)
 }
-
-fn send(bench: &Bench, order: &OrderId, extra: &[(&str, &str)]) -> (u64, String) {
-    let base = [("tid", order.as_str()), ("company_code", "SF"), ("out_sid", "SF1234567890123")];
-    bench.refusal(SEND, &[&base[..], extra].concat())
-}
-
-fn offline(code: &str) -> (u64, String) {
-    (15, format!("isv.logistics-offline-service-error:{code}"))
-}
-
-const DONE: (u64, String) = (0, String::new());
 
 #[test]
 fn sums_of_five_hundred_orders_are_those_of_the_channel() {
@@ -85,14 +74,26 @@ fn sums_of_five_hundred_orders_are_those_of_the_channel() {
                 assert_eq!(line["payment"], trade["payment"]);
                 assert_eq!(line["adjust_fee"], trade["adjust_fee"]);
                 assert_eq!(line["num"], trade["num"]);
+                if line["part_mjz_discount"] != "0.00" {
+                    seen.insert("trade-level discount of one line");
+                }
             } else {
                 assert_ne!(line["oid"], trade["tid"]);
                 assert_eq!(line["payment"], line["total_fee"]);
                 assert_eq!(trade["adjust_fee"], "0.00");
                 assert_eq!(trade["num"], 0);
+                if lines.iter().all(|line| line["part_mjz_discount"] != "0.00") {
+                    seen.insert("trade-level discount of all lines");
+                }
             }
             seen.insert(if line["sku_id"].is_string() { "sku" } else { "no sku" });
         }
+        let discounts = lines
+            .iter()
+            .map(|line| amount(&line["discount_fee"]) + amount(&line["part_mjz_discount"]));
+        let promotions = trade["promotion_details"]["promotion_detail"].as_array().unwrap();
+        let promised = promotions.iter().map(|promotion| amount(&promotion["discount_fee"]));
+        assert_eq!(promised.sum::<i64>(), discounts.sum::<i64>());
         assert_eq!(amount(&trade["total_fee"]), goods);
         assert_eq!(amount(&trade["payment"]), divided + amount(&trade["post_fee"]));
         seen.insert(match trade["type"].as_str().unwrap() {
@@ -102,7 +103,7 @@ fn sums_of_five_hundred_orders_are_those_of_the_channel() {
         });
         seen.insert(["no lines", "one line", "two lines", "three lines"][lines.len()]);
     }
-    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
     assert_eq!(bench.fake.orders(&Bench::shop()).len(), 500);
 }
 
@@ -170,6 +171,9 @@ fn pages_are_newest_first_and_an_arrival_pushes_others_to_later_pages() {
     assert_eq!(first, [made[4].clone(), made[0].clone()]);
     let (_, list) = listed(&bench, &[("page_size", "1")]);
     assert_eq!(list["total_results"], 5);
+    let (all, list) = listed(&bench, &[("page_size", "5"), ("use_has_next", "true")]);
+    assert_eq!(all.len(), 5);
+    assert_eq!(list["has_next"], false);
     assert_eq!(bench.fake.orders(&Bench::shop())[&oldest].to_china(), bench.now.to_china());
 }
 
@@ -236,179 +240,6 @@ fn lists_filter_by_status_and_type() {
     assert_eq!(only(&[("status", "ALL_WAIT_PAY")]), [step.to_string()]);
     assert_eq!(only(&[("type", "guarantee_trade,cod")]), [fixed.to_string()]);
     assert_eq!(only(&[("type", "step")]), [step.to_string()]);
-}
-
-#[test]
-fn a_trade_ships_once() {
-    let mut bench = Bench::new();
-    let id = open_order(&bench, 2);
-    bench.later(60);
-    assert_eq!(send(&bench, &id, &[]), DONE);
-    let trade = fullinfo(&bench, &id);
-    assert_eq!(trade["status"], "WAIT_BUYER_CONFIRM_GOODS");
-    assert_eq!(trade["consign_time"], bench.now.to_china());
-    assert_eq!(trade["modified"], bench.now.to_china());
-    for line in trade["orders"]["order"].as_array().unwrap() {
-        assert_eq!(line["status"], "WAIT_BUYER_CONFIRM_GOODS");
-        assert_eq!(line["logistics_company"], "顺丰速运");
-        assert_eq!(line["invoice_no"], "SF1234567890123");
-    }
-    assert_eq!(send(&bench, &id, &[]), offline("B04"));
-    let shipped = vec![("SF".to_owned(), "SF1234567890123".to_owned())];
-    assert_eq!(bench.fake.shipments(&Bench::shop())[&id], shipped);
-}
-
-#[test]
-fn shipping_is_refused_for_the_reasons_of_the_channel() {
-    let bench = Bench::new();
-    let id = open_order(&bench, 2);
-    let line = fullinfo(&bench, &id)["orders"]["order"][0]["oid"].to_string();
-    let refusals: [(&[(&str, &str)], &str); 8] = [
-        (&[("tid", "1")], "B01"),
-        (&[("company_code", "NOSUCH")], "B56"),
-        (&[("out_sid", "SF 1")], "B60"),
-        (&[("company_code", "ZTO"), ("out_sid", "000000000000")], "B60"),
-        (&[("is_split", "1")], "CD25"),
-        (&[("sub_tid", &line)], "CD25"),
-        (&[("sub_tid", "1"), ("is_split", "1")], "P25"),
-        (&[("sub_tid", id.as_str()), ("is_split", "1")], "P25"),
-    ];
-    for (arguments, code) in refusals {
-        assert_eq!(send(&bench, &id, arguments), offline(code), "{arguments:?}");
-    }
-    let single = open_order(&bench, 1);
-    let split = [("sub_tid", single.as_str()), ("is_split", "1")];
-    assert_eq!(send(&bench, &single, &split), offline("CD29"));
-    let unpaid = order(&bench, |trade| trade.status == "WAIT_BUYER_PAY");
-    assert_eq!(send(&bench, &unpaid, &[]), offline("B02"));
-    assert_eq!(send(&bench, &id, &[]), DONE);
-    assert_eq!(send(&bench, &single, &[]), offline("B60"), "the number is another buyer's");
-    assert_eq!(bench.fake.shipments(&Bench::shop()).len(), 1);
-}
-
-#[test]
-fn a_trade_ships_in_parcels() {
-    let bench = Bench::new();
-    let id = open_order(&bench, 3);
-    let line = |index: usize| fullinfo(&bench, &id)["orders"]["order"][index]["oid"].to_string();
-    let [one, rest] = [line(0), format!("{},{}", line(1), line(2))];
-    let all = format!("{one},{rest}");
-    let split = |oids: &str, number: &str| {
-        send(&bench, &id, &[("sub_tid", oids), ("is_split", "1"), ("out_sid", number)])
-    };
-    assert_eq!(split(&all, "SF0000"), offline("CD29"));
-    assert_eq!(split(&one, "SF0001"), DONE);
-    let trade = fullinfo(&bench, &id);
-    assert_eq!(trade["status"], "SELLER_CONSIGNED_PART");
-    assert_eq!(trade["is_part_consign"], true);
-    assert_eq!(trade["orders"]["order"][1]["status"], "WAIT_SELLER_SEND_GOODS");
-    assert_eq!(split(&one, "SF0002"), offline("B04"));
-    assert_eq!(split(&rest, "SF0002"), DONE);
-    assert_eq!(fullinfo(&bench, &id)["status"], "WAIT_BUYER_CONFIRM_GOODS");
-
-    let fields = [("fields", "tid,out_sid,company_name,status,sub_tids"), ("tid", id.as_str())];
-    let answer = bench.call("taobao.logistics.orders.get", &fields);
-    let shippings = &answer["logistics_orders_get_response"]["shippings"]["shipping"];
-    assert_eq!(shippings[0]["out_sid"], "SF0001");
-    assert_eq!(shippings[0]["sub_tids"]["number"][0].to_string(), one);
-    assert_eq!(shippings[1]["out_sid"], "SF0002");
-}
-
-#[test]
-fn a_paid_trade_has_a_logistics_record_without_a_number() {
-    let bench = Bench::new();
-    let id = open_order(&bench, 1);
-    let fields = [("fields", "tid,out_sid,status"), ("tid", id.as_str())];
-    let answer = bench.call("taobao.logistics.orders.get", &fields);
-    let shipping = &answer["logistics_orders_get_response"]["shippings"]["shipping"][0];
-    assert_eq!(shipping["status"], "CREATED");
-    assert!(shipping.get("out_sid").is_none());
-}
-
-#[test]
-fn a_wrong_number_is_corrected_by_resending() {
-    let mut bench = Bench::new();
-    let id = open_order(&bench, 1);
-    let resend = |bench: &Bench, number: &str| {
-        let arguments = [("tid", id.as_str()), ("company_code", "YTO"), ("out_sid", number)];
-        bench.refusal("taobao.logistics.consign.resend", &arguments)
-    };
-    let refused = |code: &str| (15, format!("isv.logistics-update-company-or-mailno-error:{code}"));
-    assert_eq!(resend(&bench, "YT1234567890"), refused("CD19"));
-    assert_eq!(send(&bench, &id, &[]), DONE);
-    assert_eq!(resend(&bench, "12"), refused("B60"));
-    assert_eq!(resend(&bench, "YT1234567890"), DONE);
-    let corrected = vec![("YTO".to_owned(), "YT1234567890".to_owned())];
-    assert_eq!(bench.fake.shipments(&Bench::shop())[&id], corrected);
-    assert_eq!(fullinfo(&bench, &id)["orders"]["order"][0]["logistics_company"], "圆通速递");
-    bench.later(50 * 86_400 + 1);
-    assert_eq!(resend(&bench, "YT1234567891"), refused("P10"));
-}
-
-#[test]
-fn cash_on_delivery_and_virtual_goods_have_their_own_apis() {
-    let bench = Bench::new();
-    let cod = order(&bench, |trade| trade.kind == "cod");
-    assert_eq!(send(&bench, &cod, &[]), offline("B98"));
-    let online = [("tid", cod.as_str()), ("company_code", "SF")];
-    assert_eq!(bench.refusal("taobao.logistics.online.send", &online), DONE);
-    assert_eq!(fullinfo(&bench, &cod)["status"], "WAIT_SELLER_SEND_GOODS", "no number yet");
-    let online = [&online[..], &[("out_sid", "SF0001")]].concat();
-    assert_eq!(bench.refusal("taobao.logistics.online.send", &online), DONE);
-    assert_eq!(fullinfo(&bench, &cod)["status"], "WAIT_BUYER_CONFIRM_GOODS");
-
-    let card = order(&bench, Trade::is_virtual);
-    assert_eq!(send(&bench, &card, &[("out_sid", "SF0002")]), offline("B98"));
-    let tid = [("tid", card.as_str())];
-    assert_eq!(bench.refusal("taobao.logistics.dummy.send", &tid), DONE);
-    assert_eq!(fullinfo(&bench, &card)["status"], "WAIT_BUYER_CONFIRM_GOODS");
-    let again = (15, "isv.logistics-dummy-service-error:B04".to_owned());
-    assert_eq!(bench.refusal("taobao.logistics.dummy.send", &tid), again);
-}
-
-#[test]
-fn stock_is_set_for_all_skus_of_a_call_or_for_none() {
-    let bench = Bench::new();
-    let stock = || bench.fake.stock(&Bench::shop());
-    let before = stock();
-    assert_eq!(before.len(), 3 + 1 + 2 + 4 + 2 + 1);
-    let api = "taobao.skus.quantity.update";
-    let update = |quantities: &str, kind: &str| {
-        let arguments =
-            [("num_iid", "600000000000"), ("skuid_quantities", quantities), ("type", kind)];
-        bench.call(api, &arguments)
-    };
-    let answer = update("4000000000000:12;4000000000001:3", "1");
-    let item = &answer["skus_quantity_update_response"]["item"];
-    assert_eq!(item["skus"]["sku"][0]["sku_id"], 4_000_000_000_000_u64);
-    assert_eq!(item["skus"]["sku"][0]["quantity"], 12);
-    assert_eq!(item["num"], 115);
-    assert_eq!(stock()["4000000000001"], 3);
-    update("4000000000001:-5", "2");
-    assert_eq!(stock()["4000000000001"], 0, "a change beyond the stock empties it");
-
-    let settled = stock();
-    let many = vec!["4000000000000:1"; 21].join(";");
-    let code = |answer: &Value| answer["error_response"]["code"].as_u64();
-    assert_eq!(code(&update(&many, "1")), Some(41));
-    assert_eq!(code(&update("4000000000000:-1", "1")), Some(41));
-    assert_eq!(code(&update("4000000000000:5;1:5", "1")), Some(530));
-    let gone = (530, "isv.item-not-exist:invalid-numIid-or-iid".to_owned());
-    let unknown = [("num_iid", "1"), ("skuid_quantities", "1:1")];
-    assert_eq!(bench.refusal(api, &unknown), gone);
-    let item = "taobao.item.quantity.update";
-    let without_sku = [("num_iid", "600000000000"), ("quantity", "5")];
-    assert_eq!(bench.refusal(item, &without_sku).0, 530);
-    let minus = [("num_iid", "600000000001"), ("quantity", "-101"), ("type", "2")];
-    assert_eq!(bench.refusal(item, &minus).0, 41);
-    assert_eq!(stock(), settled);
-
-    let by_code = [("num_iid", "600000000000"), ("quantity", "9"), ("outer_id", "ITEM-1-3")];
-    assert_eq!(bench.refusal(item, &by_code), DONE);
-    assert_eq!(stock()["4000000000002"], 9);
-    let fields = [("fields", "num,skus.quantity"), ("num_iid", "600000000000")];
-    let answer = bench.call("taobao.item.seller.get", &fields);
-    assert_eq!(answer["item_seller_get_response"]["item"]["num"], 21);
 }
 
 #[test]

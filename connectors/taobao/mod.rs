@@ -20,6 +20,9 @@ mod fake_receivers;
 mod fake_shipping;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
+mod fake_shipping_tests;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod fake_shop_tests;
 #[cfg(feature = "testkit")]
 mod fake_stock;
