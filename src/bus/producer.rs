@@ -107,6 +107,8 @@ impl KafkaPublisher {
             .set("linger.ms", settings.linger_ms.to_string())
             .set("batch.num.messages", "10000")
             .set("compression.type", "lz4")
+            // The brokers judge by topic; here only what no topic takes is refused early.
+            .set("message.max.bytes", "4194304")
             .set("queue.buffering.max.messages", settings.queue_records.to_string())
             .set("queue.buffering.max.kbytes", "262144")
             .set("reconnect.backoff.max.ms", "1000")

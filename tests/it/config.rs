@@ -71,6 +71,7 @@ channel = \"partner\"
 id = \"three\"
 enable = []
 settings = { no_such_setting = 1 }
+limits.\"no.such\" = { per_second = 1, burst = 1 }
 ";
     let (code, said) = check(text, &[]).await;
     assert_eq!(code, 1, "{said}");
@@ -94,6 +95,7 @@ settings = { no_such_setting = 1 }
         "FILE: line 27: shops[2].channel: no such channel here",
         "FILE: line 32: shops[3].id: 1 to 128 visible ASCII",
         "FILE: line 38: shops[4].settings",
+        "FILE: line 39: shops[4].limits.\"no.such\": no such API of this channel; limited are: ",
         " problems",
     ] {
         assert!(said.contains(expected), "missing: {expected}\n{said}");

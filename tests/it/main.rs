@@ -6,6 +6,8 @@ mod config;
 mod edge;
 /// Something is away, slow, or killed.
 mod failure;
+/// Commands to the channel, and what is said of them.
+mod push;
 mod support;
 /// From a delivery's bytes to its record and its answer.
 mod webhook;
