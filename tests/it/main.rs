@@ -6,6 +6,8 @@ mod config;
 mod edge;
 /// Something is away, slow, or killed.
 mod failure;
+/// A channel that is polled: lists, details, watermark, limits, and the way back.
+mod poll;
 /// Commands to the channel, and what is said of them.
 mod push;
 mod support;
