@@ -141,11 +141,22 @@ pub(crate) fn json_complaint(error: &serde_json::Error) -> Cow<'static, str> {
     if text.starts_with("unknown field") {
         return Cow::Borrowed("unknown field");
     }
+    if text.starts_with("number out of range") {
+        return Cow::Borrowed("number out of range");
+    }
+    if text.starts_with("recursion limit exceeded") {
+        return Cow::Borrowed("nested too deeply");
+    }
     match text.find("expected ") {
         Some(index) => Cow::Owned(text.split_at(index).1.to_owned()),
         None if error.is_data() => Cow::Borrowed("value cannot be read"),
         None => Cow::Borrowed("not valid JSON"),
     }
+}
+
+/// The field that is missing: the parser stops at the object around it.
+fn named_field(complaint: &str) -> Option<&str> {
+    complaint.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 /// Reads JSON, and on failure names the path of the field and what was expected there.
@@ -159,9 +170,18 @@ pub fn parse_json<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T>
             let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
                 return Err(Error::malformed(json_complaint(&first)));
             };
-            let path = error.path().to_string();
-            let complaint = Error::malformed(json_complaint(error.inner()));
-            Err(if path == "." { complaint } else { complaint.at(path) })
+            let complaint = json_complaint(error.inner());
+            let path = match (error.path().to_string(), named_field(&complaint)) {
+                (path, None) if path == "." => None,
+                (path, None) => Some(path),
+                (path, Some(field)) if path == "." => Some(field.to_owned()),
+                (path, Some(field)) => Some(format!("{path}.{field}")),
+            };
+            let error = Error::malformed(complaint);
+            Err(match path {
+                Some(path) => error.at(path),
+                None => error,
+            })
         }
     }
 }
@@ -188,5 +208,6 @@ mod tests {
     fn a_missing_field_is_named() {
         let error = parse_json::<Sample>(b"{}").unwrap_err();
         assert_eq!(error.context(), "missing field `count`");
+        assert_eq!(error.path(), Some("count"));
     }
 }
