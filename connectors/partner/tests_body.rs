@@ -30,7 +30,9 @@ fn record(body: &str) -> Result<Value> {
     Ok(match notice.event {
         Event::Order(order) => serde_json::to_value(*order).unwrap(),
         Event::Refund(refund) => serde_json::to_value(*refund).unwrap(),
-        other => panic!("{other:?}"),
+        Event::OrderChanged { .. } | Event::RefundChanged { .. } | Event::Suspect(_) => {
+            panic!("neither an order nor a refund")
+        }
     })
 }
 
@@ -46,10 +48,11 @@ fn changed(golden: &str, pointer: &str, text: Option<&str>) -> String {
     let mut body: Value = serde_json::from_str(golden).unwrap();
     let Some(text) = text else {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
-        match body.pointer_mut(parent).unwrap() {
-            Value::Object(object) => drop(object.remove(name)),
-            Value::Array(array) => drop(array.remove(name.parse().unwrap())),
-            _ => unreachable!(),
+        let parent = body.pointer_mut(parent).unwrap();
+        if let Some(object) = parent.as_object_mut() {
+            object.remove(name);
+        } else {
+            parent.as_array_mut().unwrap().remove(name.parse().unwrap());
         }
         return body.to_string();
     };
@@ -82,7 +85,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
         Value::Array(array) => {
             array.iter().enumerate().for_each(|(index, inner)| visit(index.to_string(), inner));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -220,10 +223,11 @@ fn every_field_is_accepted_as_it_is_or_refused_by_its_path() {
         let mut places = Vec::new();
         pointers(&whole, "", &mut places);
         for pointer in &places {
-            let swapped = match whole.pointer(pointer).unwrap() {
-                Value::String(text) => text.len().to_string(),
-                number @ Value::Number(_) => format!("\"{number}\""),
-                _ => "\"text\"".to_owned(),
+            let place = whole.pointer(pointer).unwrap();
+            let swapped = match place.as_str() {
+                Some(text) => text.len().to_string(),
+                None if place.is_number() => format!("\"{place}\""),
+                None => "\"text\"".to_owned(),
             };
             let values = ["null", "\"\"", "0", "-1", "1e400", "[]", "{}", &swapped];
             for text in values.into_iter().map(Some).chain([None]) {
@@ -263,7 +267,8 @@ fn one_change(golden: &str, pointer: &str, text: Option<&str>) {
             let named = error.path().unwrap_or_else(|| panic!("{what}: {error:?} has no path"));
             let of_field = named.starts_with(&path(pointer));
             // A sum names its result, whichever part is wrong.
-            let of_sum = named.ends_with(".payable") || named.ends_with(".goods");
+            let field = named.rsplit('.').next();
+            let of_sum = matches!(field, Some("payable" | "goods"));
             assert!(of_field || of_sum, "{what}: {named}");
         }
     }

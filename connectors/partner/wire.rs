@@ -149,10 +149,10 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 }
                 (Field::Data, None) => kept = Some(map.next_value()?),
                 (Field::Data, Some(Kind::Order)) => {
-                    read = Some(Data::Order(map.next_value::<Strict<_>>()?.0))
+                    read = Some(Data::Order(map.next_value::<Strict<_>>()?.0));
                 }
                 (Field::Data, Some(Kind::Refund)) => {
-                    read = Some(Data::Refund(map.next_value::<Strict<_>>()?.0))
+                    read = Some(Data::Refund(map.next_value::<Strict<_>>()?.0));
                 }
                 (Field::Data, Some(Kind::Other)) => {
                     map.next_value::<IgnoredAny>()?;
