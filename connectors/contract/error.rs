@@ -1,8 +1,12 @@
 //! Errors, named by what the caller does next.
 
+use serde_path_to_error::Segment;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+/// Longest key of a body that a path repeats.
+const LONGEST_NAME_BYTES: usize = 64;
 
 /// Result of everything a connector does.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -154,9 +158,36 @@ pub(crate) fn json_complaint(error: &serde_json::Error) -> Cow<'static, str> {
     }
 }
 
-/// The field that is missing: the parser stops at the object around it.
+/// The field that is missing or doubled: the parser stops at the object around it.
 fn named_field(complaint: &str) -> Option<&str> {
-    complaint.strip_prefix("missing field `")?.strip_suffix('`')
+    let name = complaint
+        .strip_prefix("missing field `")
+        .or_else(|| complaint.strip_prefix("duplicate field `"))?;
+    name.strip_suffix('`')
+}
+
+/// A path like `data.lines[2].quantity`. A key that is no plain name is the sender's text, and shown as `?`.
+fn readable_path(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => text.extend(["[", &index.to_string(), "]"]),
+            Segment::Map { key } => push_name(&mut text, key),
+            Segment::Enum { variant } => push_name(&mut text, variant),
+            Segment::Unknown => push_name(&mut text, "?"),
+        }
+    }
+    text
+}
+
+fn push_name(path: &mut String, name: &str) {
+    let is_plain = name.len() <= LONGEST_NAME_BYTES
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(if is_plain { name } else { "?" });
 }
 
 /// Reads JSON, and on failure names the path of the field and what was expected there.
@@ -171,17 +202,12 @@ pub fn parse_json<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T>
                 return Err(Error::malformed(json_complaint(&first)));
             };
             let complaint = json_complaint(error.inner());
-            let path = match (error.path().to_string(), named_field(&complaint)) {
-                (path, None) if path == "." => None,
-                (path, None) => Some(path),
-                (path, Some(field)) if path == "." => Some(field.to_owned()),
-                (path, Some(field)) => Some(format!("{path}.{field}")),
-            };
+            let mut path = readable_path(error.path());
+            if let Some(field) = named_field(&complaint) {
+                push_name(&mut path, field);
+            }
             let error = Error::malformed(complaint);
-            Err(match path {
-                Some(path) => error.at(path),
-                None => error,
-            })
+            Err(if path.is_empty() { error } else { error.at(path) })
         }
     }
 }
@@ -202,6 +228,21 @@ mod tests {
         assert_eq!(error.path(), Some("count"));
         assert_eq!(error.context(), "expected u32");
         assert!(!error.to_string().contains("138"));
+    }
+
+    #[test]
+    fn a_path_repeats_names_and_never_a_senders_text() {
+        type Samples = std::collections::BTreeMap<String, Vec<Sample>>;
+        let path = |body: &str| {
+            let error = parse_json::<Samples>(body.as_bytes()).unwrap_err();
+            error.path().map(str::to_owned)
+        };
+        let count = |key: &str| path(&format!(r#"{{"{key}":[{{"count":-1}}]}}"#));
+        assert_eq!(count("lines").as_deref(), Some("lines[0].count"));
+        assert_eq!(count("13800000000").as_deref(), Some("?[0].count"));
+        assert_eq!(count("张小样").as_deref(), Some("?[0].count"));
+        assert_eq!(path(r#"{"a":[{"count":1},{}]}"#).as_deref(), Some("a[1].count"));
+        assert_eq!(path("[]"), None);
     }
 
     #[test]

@@ -203,14 +203,15 @@ fn impossible_records_are_refused_with_the_field() {
 
 #[test]
 fn an_unknown_or_doubled_field_is_refused() {
-    for (from, to) in [
-        ("\"currency\"", "\"colour\": 1, \"currency\""),
-        ("\"timestamp\"", "\"colour\": 1, \"timestamp\""),
-        ("\"currency\"", "\"currency\": \"CNY\", \"currency\""),
-        ("\"timestamp\"", "\"type\": \"order.created\", \"timestamp\""),
+    for (from, to, path) in [
+        ("\"currency\"", "\"colour\": 1, \"currency\"", "data.colour"),
+        ("\"timestamp\"", "\"colour\": 1, \"timestamp\"", "colour"),
+        ("\"currency\"", "\"currency\": \"CNY\", \"currency\"", "data.currency"),
+        ("\"timestamp\"", "\"type\": \"order.created\", \"timestamp\"", "type"),
     ] {
         let body = ORDER.replacen(from, to, 1);
         assert_eq!(status(body.as_bytes()).0, 422, "{to}");
+        assert_eq!(decode(body.as_bytes()).unwrap_err().path(), Some(path));
     }
 }
 
