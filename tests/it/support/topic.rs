@@ -1,0 +1,115 @@
+//! A topic, read from its beginning by a consumer of its own.
+
+use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A record as a consumer sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) key: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) value: Value,
+}
+
+/// A reader that remembers everything it has seen.
+pub(crate) struct Topic {
+    consumer: StreamConsumer,
+    pub(crate) seen: Vec<Seen>,
+}
+
+impl Topic {
+    pub(crate) fn read(bootstrap: &str, topic: &str) -> Self {
+        let consumer: StreamConsumer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("group.id", super::unique("reader"))
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .set("topic.metadata.refresh.interval.ms", "500")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[topic]).unwrap();
+        Self { consumer, seen: Vec::new() }
+    }
+
+    /// Reads until so many records have been seen in all.
+    pub(crate) async fn until(&mut self, count: usize) -> &[Seen] {
+        self.until_such(&format!("{count} records"), |seen| seen.len() >= count).await
+    }
+
+    /// Reads until the records seen so far fulfil a condition.
+    pub(crate) async fn until_such(
+        &mut self,
+        what: &str,
+        mut enough: impl FnMut(&[Seen]) -> bool,
+    ) -> &[Seen] {
+        let end = Instant::now() + PATIENCE;
+        while !enough(&self.seen) {
+            match tokio::time::timeout_at(end, self.consumer.recv()).await {
+                Ok(Ok(message)) => self.seen.push(seen(&message)),
+                // The topic may not exist yet.
+                Ok(Err(_)) => {}
+                Err(_) => panic!("never: {what}; seen {:#?}", self.seen),
+            }
+        }
+        &self.seen
+    }
+}
+
+/// Everything that is in a topic now, up to the end of each partition: what is not in it is not there.
+pub(crate) async fn everything(bootstrap: &str, topic: &str) -> Vec<Seen> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    tokio::task::spawn_blocking(move || read_all(&bootstrap, &topic)).await.unwrap()
+}
+
+fn read_all(bootstrap: &str, topic: &str) -> Vec<Seen> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", super::unique("reader"))
+        .create()
+        .unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let mut assignment = TopicPartitionList::new();
+    let mut left = 0;
+    for partition in metadata.topics()[0].partitions() {
+        let (low, high) = ends(&consumer, topic, partition.id());
+        left += high - low;
+        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut all = Vec::new();
+    while left > 0 {
+        let message = consumer.poll(PATIENCE).expect("a record in time").unwrap();
+        all.push(seen(&message));
+        left -= 1;
+    }
+    all
+}
+
+/// A new partition has no leader for a moment.
+fn ends(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok(ends) => return ends,
+            Err(error) => assert!(Instant::now() < end, "{topic}/{partition}: {error}"),
+        }
+    }
+}
+
+fn seen(message: &BorrowedMessage<'_>) -> Seen {
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
+    let headers = message.headers().map_or_else(BTreeMap::new, |headers| {
+        headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
+    });
+    let value =
+        serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or(Value::Null);
+    Seen { key: text(message.key()), headers, value }
+}
