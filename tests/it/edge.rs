@@ -1,6 +1,6 @@
 //! The public listener against clients that are slow, many, or odd. Tests end when the gateway closes, not by a clock.
 
-use crate::support::{Gateway, Setup, exchange, now_secs, order, parse};
+use crate::support::{Gateway, Setup, exchange, now_secs, order, parse, spawn};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http2;
@@ -173,7 +173,7 @@ where
 {
     let io = TokioIo::new(stream);
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
-    let serving = tokio::task::spawn(connection);
+    let serving = spawn(connection);
     let body = order("1", MODIFIED).to_string();
     let (id, now) = (crate::support::unique("msg"), now_secs());
     let signature = gateway.partner("s1").sign(&id, now, body.as_bytes());

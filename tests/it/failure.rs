@@ -1,6 +1,6 @@
 //! What happens when something is away, slow, or killed: nothing is lost, and nothing is answered before it is true.
 
-use crate::support::{Gateway, Process, Proxy, Setup, eventually, order, redis_url};
+use crate::support::{Gateway, Process, Proxy, Setup, eventually, order, redis_url, spawn};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -10,10 +10,12 @@ const MODIFIED: &str = "2026-11-11T00:00:09+08:00";
 async fn silent() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::task::spawn(async move {
-        let mut kept = Vec::new();
+    spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            kept.push(stream);
+            spawn(async move {
+                std::future::pending::<()>().await;
+                drop(stream);
+            });
         }
     });
     address
@@ -105,8 +107,7 @@ async fn killed_between_claim_and_publish_nothing_is_lost_and_nothing_is_there_t
     let victim = setup.clone().kafka(silent().await).with("kafka.create_partitions = 0");
     let victim = Process::start(&victim).await;
     let partner = victim.partner("s1");
-    let sending =
-        tokio::task::spawn(async move { partner.send(&order("1", MODIFIED)).await.status });
+    let sending = spawn(async move { partner.send(&order("1", MODIFIED)).await.status });
     let mut redis = redis().await;
     let pattern = format!("{}:e:*", setup.name);
     eventually("the claim is there", async || holds(&mut redis, &pattern, "P:").await).await;
@@ -134,8 +135,7 @@ async fn killed_between_publish_and_confirm_nothing_is_lost_and_a_second_copy_ha
     let partner = victim.partner("s1");
     let mut redis = redis().await;
     let pattern = format!("{}:e:*", setup.name);
-    let sending =
-        tokio::task::spawn(async move { partner.send(&order("1", MODIFIED)).await.status });
+    let sending = spawn(async move { partner.send(&order("1", MODIFIED)).await.status });
     proxy.holds().await;
     assert!(holds(&mut redis, &pattern, "P:").await.is_some(), "claimed, and not confirmed");
     assert_eq!(setup.everything("orders").await.len(), 1, "published");
@@ -180,9 +180,7 @@ async fn told_to_end_it_finishes_what_it_accepted_and_its_log_knows_no_receiver(
     let sending: Vec<_> = (0..200)
         .map(|number| {
             let partner = partner.clone();
-            tokio::task::spawn(async move {
-                partner.try_send(&order(&number.to_string(), MODIFIED)).await
-            })
+            spawn(async move { partner.try_send(&order(&number.to_string(), MODIFIED)).await })
         })
         .collect();
     let mut topic = setup.topic("orders");

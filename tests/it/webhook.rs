@@ -1,6 +1,6 @@
 //! A delivery, from its bytes to its record and its answer.
 
-use crate::support::{Gateway, SECRET, Setup, exchange, kafka, now_secs, order};
+use crate::support::{Gateway, SECRET, Setup, exchange, kafka, now_secs, order, spawn};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -64,7 +64,7 @@ async fn equal_deliveries_at_the_same_moment_become_one_record_and_all_get_their
     let event = order("1", MODIFIED);
     let sending = (0..50).map(|_| {
         let (partner, event) = (partner.clone(), event.clone());
-        tokio::task::spawn(async move { partner.send(&event).await.status })
+        spawn(async move { partner.send(&event).await.status })
     });
     for answer in sending.collect::<Vec<_>>() {
         assert_eq!(answer.await.unwrap(), 200);

@@ -36,6 +36,14 @@ pub(crate) async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -
     }
 }
 
+/// A task that ends with its test's runtime.
+#[expect(clippy::disallowed_methods, reason = "a test has no shutdown to wait for its tasks")]
+pub(crate) fn spawn<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(task)
+}
+
 /// A name that no other test, and no earlier run on the same services, has.
 pub(crate) fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -1,6 +1,7 @@
 //! The real binary as a process of its own, for what only a process can show: being killed, being told to end, logging.
 
 use super::partner::exchange;
+use super::spawn;
 use super::{Answer, Partner, Setup, eventually, gateway::SECRET};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ impl Process {
                 break (address, admin);
             }
         };
-        let log = tokio::task::spawn(async move {
+        let log = spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 log.push_str(&line);
                 log.push('\n');

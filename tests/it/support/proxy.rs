@@ -1,5 +1,6 @@
 //! A way to a service that a test can close.
 
+use super::spawn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,13 +30,13 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let held = Arc::new(watch::channel(false).0);
         let (target, switch) = (target.to_owned(), Arc::clone(&held));
-        tokio::task::spawn(async move {
+        spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(&target).await else { continue };
                 let (client_read, client_write) = client.into_split();
                 let (server_read, server_write) = server.into_split();
-                tokio::task::spawn(forward(client_read, server_write, Arc::clone(&switch), needle));
-                tokio::task::spawn(forward(server_read, client_write, Arc::clone(&switch), None));
+                spawn(forward(client_read, server_write, Arc::clone(&switch), needle));
+                spawn(forward(server_read, client_write, Arc::clone(&switch), None));
             }
         });
         Self { address, held }
