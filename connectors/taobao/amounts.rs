@@ -91,13 +91,13 @@ fn paid(wire: &Trade<'_>, kind: OrderType, status: OrderStatus) -> Minor {
             let has_deposit = step.starts_with("FRONT_PAID_");
             return if has_deposit { or_zero(wire.step_paid_fee) } else { Minor::ZERO };
         }
-        OrderStatus::Completed => true,
         OrderStatus::Unknown => wire.pay_time.is_some_and(|time| time.0.is_some()),
         OrderStatus::OnHold
         | OrderStatus::AwaitingShipment
         | OrderStatus::PartlyShipped
         | OrderStatus::Shipped
         | OrderStatus::Delivered
+        | OrderStatus::Completed
         | OrderStatus::Closed => true,
     };
     let at_the_door = kind == OrderType::CashOnDelivery && status != OrderStatus::Completed;

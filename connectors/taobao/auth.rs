@@ -121,10 +121,12 @@ impl Auth for Taobao {
             .as_ref()
             .ok_or_else(|| lost("there is nothing to renew the session with"))?;
         let request = ApiRequest::post(REFRESH).param("refresh_token", refresh.expose_str());
-        let answer = session.api.call(request).await.map_err(|error| match error.kind() {
-            ErrorKind::Rejected => lost("channel does not renew the session")
-                .code(error.channel_code().unwrap_or_default()),
-            _ => error,
+        let answer = session.api.call(request).await.map_err(|error| {
+            if error.kind() != ErrorKind::Rejected {
+                return error;
+            }
+            let code = error.channel_code().unwrap_or_default();
+            lost("channel does not renew the session").code(code)
         })?;
         let renewed: Renewed<'_> = reply(&answer.body)?;
         let unreadable = || lost("the renewed session cannot be read");

@@ -105,7 +105,7 @@ impl Carriers {
         let alias = ALIASES.iter().find(|(_, code)| *code == company);
         named
             .map(|(canonical, _)| canonical.as_str())
-            .or(alias.map(|(canonical, _)| *canonical))
+            .or_else(|| alias.map(|(canonical, _)| *canonical))
             .unwrap_or(company)
             .to_owned()
     }

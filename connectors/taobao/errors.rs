@@ -126,8 +126,7 @@ const TEXTS: &[Row] = &[
 ];
 
 /// How long the channel asks to wait after a window that was too large for it.
-const THREE_MINUTES: ErrorKind =
-    ErrorKind::Throttled { retry_after: Some(Duration::from_secs(180)) };
+const THREE_MINUTES: ErrorKind = ErrorKind::Throttled { retry_after: Some(Duration::from_mins(3)) };
 
 /// Last parts of the sub codes of APIs that ship. What is not here follows its `isp.` or `isv.`.
 const SHIPPING: &[Row] = &[

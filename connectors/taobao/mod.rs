@@ -8,6 +8,8 @@ mod amounts;
 mod auth;
 mod carriers;
 mod errors;
+#[cfg(test)]
+mod errors_tests;
 #[cfg(feature = "testkit")]
 mod fake;
 #[cfg(feature = "testkit")]
@@ -41,10 +43,15 @@ mod fake_tests;
 mod fake_trades;
 mod normalize;
 mod normalize_refund;
+#[cfg(test)]
+mod normalize_tests;
 mod orders;
 mod refunds;
 mod rest;
 mod scalars;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod sign_tests;
 mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]

@@ -4,8 +4,8 @@ use super::scalars::{Switch, Text, When};
 use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
 use super::{amounts, rest, words};
 use crate::contract::model::{
-    Buyer, Hold, Invoice, Line, LineStatus, Minor, Order, OrderId, OrderStatus, OrderType, Payment,
-    Personal, PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
+    Buyer, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType, Payment, Personal,
+    PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
 use serde_json::Value;
@@ -106,7 +106,8 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
     }
     let sku_id = sub.sku_id.map(|id| id.0.to_owned()).filter(|id| !id.is_empty());
     // A listing without variants has one code, its own.
-    let merchant_sku = owned(sub.outer_sku_id.as_ref()).or(outer_iid.filter(|_| sku_id.is_none()));
+    let merchant_sku =
+        owned(sub.outer_sku_id.as_ref()).or_else(|| outer_iid.filter(|_| sku_id.is_none()));
     let word = text(sub.status.as_ref());
     let refund = text(sub.refund_status.as_ref());
     if let Some(refund) = refund.filter(|refund| *refund != "NO_REFUND") {
@@ -138,12 +139,15 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
 }
 
 /// A paid order that the channel forbids to ship is on hold, also where its status says otherwise.
-fn status(trade: &Trade<'_>, is_held: bool) -> LineStatus {
+fn status(trade: &Trade<'_>, is_held: bool) -> OrderStatus {
     let has_deposit = text(trade.step_trade_status.as_ref()) == Some("FRONT_PAID_FINAL_NOPAID");
-    match words::order_status(&trade.status.0) {
-        OrderStatus::AwaitingPayment if has_deposit => OrderStatus::PartlyPaid,
-        OrderStatus::AwaitingShipment if is_held => OrderStatus::OnHold,
-        status => status,
+    let status = words::order_status(&trade.status.0);
+    if status == OrderStatus::AwaitingPayment && has_deposit {
+        OrderStatus::PartlyPaid
+    } else if status == OrderStatus::AwaitingShipment && is_held {
+        OrderStatus::OnHold
+    } else {
+        status
     }
 }
 

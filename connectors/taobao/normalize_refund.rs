@@ -49,7 +49,7 @@ pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
         return_carrier: owned(wire.company_name.as_ref()),
         return_number: owned(wire.sid.as_ref()),
         created,
-        modified: at(wire.modified).or(version.map(in_china)).unwrap_or(created),
+        modified: at(wire.modified).or_else(|| version.map(in_china)).unwrap_or(created),
         extensions,
     })
 }

@@ -62,7 +62,9 @@ async fn set_skus(session: &Session<'_>, levels: &[&StockLevel]) -> Result<Vec<R
             let mut outcomes = Vec::with_capacity(levels.len());
             for level in levels {
                 let alone = ask(session, std::slice::from_ref(level)).await;
-                outcomes.push(alone.and_then(|mut one| one.pop().unwrap_or(Err(unconfirmed()))));
+                let only =
+                    |mut one: Vec<Result<()>>| one.pop().unwrap_or_else(|| Err(unconfirmed()));
+                outcomes.push(alone.and_then(only));
             }
             Ok(outcomes)
         }

@@ -29,12 +29,14 @@ impl WaybillSink for Taobao {
         // A trade of one line has that line's id.
         let is_whole = lines.is_empty() || lines.contains(waybill.order_id.as_str());
         let named = if is_whole { BTreeSet::new() } else { lines.clone() };
-        let mut sent = parcel.send(OFFLINE, &named).await;
+        let mut api = OFFLINE;
+        let mut sent = parcel.send(api, &named).await;
         if code(&sent) == Some("B98") {
-            sent = parcel.send(ONLINE, &named).await;
+            api = ONLINE;
+            sent = parcel.send(api, &named).await;
         }
         if code(&sent) == Some("CD29") && parcel.holds_all(&lines).await? {
-            sent = parcel.send(OFFLINE, &BTreeSet::new()).await;
+            sent = parcel.send(api, &BTreeSet::new()).await;
         }
         if !matches!(code(&sent), Some("B04" | "B27")) {
             return sent;

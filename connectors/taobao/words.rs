@@ -24,32 +24,28 @@ pub(super) fn order_status(word: &str) -> OrderStatus {
 
 /// A type of trade. What is sold without a parcel is told by the way of shipping, whatever the type.
 pub(super) fn order_type(kind: &str, shipping: &str) -> OrderType {
-    match (kind, shipping) {
-        (_, "virtual") => OrderType::Virtual,
-        ("step", _) => OrderType::Presale,
-        ("cod" | "b2c_cod" | "super_market_cod_trade", _) => OrderType::CashOnDelivery,
-        ("fenxiao", _) => OrderType::Distribution,
-        (
-            "auto_delivery" | "game_equipment" | "netcn_trade" | "eticket" | "hotel_trade"
-            | "insurance_plus" | "finance",
-            _,
-        ) => OrderType::Virtual,
-        (
-            ""
-            | "fixed"
-            | "auction"
-            | "guarantee_trade"
-            | "ec"
-            | "independent_simple_trade"
-            | "independent_shop_trade"
-            | "shopex_trade"
-            | "external_trade"
-            | "instant_trade"
-            | "super_market_trade"
-            | "tmall_i18n"
-            | "lazada",
-            _,
-        ) => OrderType::Normal,
+    if shipping == "virtual" {
+        return OrderType::Virtual;
+    }
+    match kind {
+        "step" => OrderType::Presale,
+        "cod" | "b2c_cod" | "super_market_cod_trade" => OrderType::CashOnDelivery,
+        "fenxiao" => OrderType::Distribution,
+        "auto_delivery" | "game_equipment" | "netcn_trade" | "eticket" | "hotel_trade"
+        | "insurance_plus" | "finance" => OrderType::Virtual,
+        ""
+        | "fixed"
+        | "auction"
+        | "guarantee_trade"
+        | "ec"
+        | "independent_simple_trade"
+        | "independent_shop_trade"
+        | "shopex_trade"
+        | "external_trade"
+        | "instant_trade"
+        | "super_market_trade"
+        | "tmall_i18n"
+        | "lazada" => OrderType::Normal,
         _ => OrderType::Unknown,
     }
 }
