@@ -46,6 +46,9 @@ mod normalize_refund;
 #[cfg(test)]
 mod normalize_tests;
 mod orders;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod push_tests;
 mod refunds;
 mod rest;
 mod scalars;
