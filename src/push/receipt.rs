@@ -264,14 +264,14 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
         match result {
             Some(Ok(())) => parts.commands.settle(&receipt.position),
             // The command itself still lies where the letter says.
-            Some(Err(PublishError::Refused)) if receipt.smaller.is_some() => {
+            Some(Err(PublishError::TooLarge)) if receipt.smaller.is_some() => {
                 receipt.record = receipt.smaller.take();
                 left.push(receipt);
             }
-            Some(Err(PublishError::Refused)) => {
+            Some(Err(PublishError::TooLarge)) => {
                 tracing::error!(
                     push_id = push_id(&receipt.position),
-                    "kafka refuses a result for good"
+                    "a result is larger than its topic takes"
                 );
                 parts.commands.settle(&receipt.position);
             }

@@ -228,3 +228,20 @@ async fn two_secrets_are_good_during_a_rotation() {
     assert_eq!(metrics.old_keys.with_label_values(&["partner"]).get(), 1);
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_larger_than_its_topic_takes_is_quarantined_and_does_not_come_back_for_ever() {
+    let gateway =
+        Setup::new("large").with("listen.body_limit_bytes = 2097152").partner("s1").start().await;
+    let mut event = order("1", MODIFIED);
+    // Random, so that compressing does not make it fit.
+    let mut noise = vec![0; 600_000];
+    getrandom::fill(&mut noise).unwrap();
+    event["data"]["buyer"]["message"] = json!(hex::encode(noise));
+    let answer = gateway.partner("s1").send(&event).await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    let kept = gateway.everything("quarantine").await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].value["reason"], "the event is larger than its topic takes");
+    gateway.stop().await;
+}

@@ -8,6 +8,8 @@ mod calls;
 mod lab;
 mod list;
 mod push;
+#[cfg(test)]
+mod tests;
 mod webhook;
 
 use super::FakeShop;
