@@ -44,8 +44,8 @@ pub(super) fn of_line(wire: &SubOrder<'_>) -> Result<LineAmounts> {
 
 /// Amounts of the trade.
 ///
-/// A trade's `discount_fee` is what its sub-orders share as `part_mjz_discount`, so it counts only where they share
-/// nothing. Its `adjust_fee` repeats that of the only sub-order, so it counts only where there is none.
+/// A trade's `discount_fee` is what its sub-orders share as `part_mjz_discount`, or repeats that of the only sub-order, so
+/// it counts only where neither is so. Its `adjust_fee` repeats that of the only sub-order as well.
 pub(super) fn of_trade(
     wire: &Trade<'_>,
     lines: &[Line],
@@ -56,7 +56,9 @@ pub(super) fn of_trade(
     let sum = |amount: fn(&Line) -> Minor| {
         Minor::checked_sum(lines.iter().map(amount)).ok_or_else(too_large)
     };
-    let unshared = if is_shared { Minor::ZERO } else { or_zero(wire.discount_fee) };
+    let stated = or_zero(wire.discount_fee);
+    let is_repeated = matches!(lines, [only] if only.discount == stated);
+    let unshared = if is_shared || is_repeated { Minor::ZERO } else { stated };
     let discount = sum(|line| line.discount)?.checked_add(unshared).ok_or_else(too_large)?;
     let adjustment = match lines {
         [] => or_zero(wire.adjust_fee),

@@ -1,6 +1,6 @@
 //! From a trade to an order.
 
-use super::scalars::{Switch, Text, When};
+use super::scalars::{Id, Switch, Text, When};
 use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
 use super::{amounts, rest, words};
 use crate::contract::model::{
@@ -104,7 +104,7 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
     if let Some(code) = &outer_iid {
         extensions.insert("outer_iid".to_owned(), code.as_str().into());
     }
-    let sku_id = sub.sku_id.map(|id| id.0.to_owned()).filter(|id| !id.is_empty());
+    let sku_id = id(sub.sku_id);
     // A listing without variants has one code, its own.
     let merchant_sku =
         owned(sub.outer_sku_id.as_ref()).or_else(|| outer_iid.filter(|_| sku_id.is_none()));
@@ -118,7 +118,7 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
     }
     Ok(Line {
         line_id: sub.oid.0.to_owned(),
-        product_id: sub.num_iid.map(|id| id.0.to_owned()),
+        product_id: id(sub.num_iid),
         sku_id,
         merchant_sku,
         title: owned(sub.title.as_ref()).unwrap_or_default(),
@@ -132,7 +132,7 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
         status: word.map(words::order_status),
         channel_status: word.map(str::to_owned),
         refund_status: refund.map(words::refund_status),
-        refund_id: sub.refund_id.map(|id| id.0.to_owned()).filter(|id| !id.is_empty()),
+        refund_id: id(sub.refund_id),
         gift: is_on(sub.is_free_gift),
         extensions,
     })
@@ -259,6 +259,11 @@ fn shipments(subs: &[(SubOrder<'_>, Line)]) -> Vec<Shipment> {
         });
     }
     shipments
+}
+
+/// An id, where there is one: in number fields 0 is none.
+pub(super) fn id(field: Option<Id<'_>>) -> Option<String> {
+    field.filter(|id| !matches!(id.0, "" | "0")).map(|id| id.0.to_owned())
 }
 
 /// Text, where there is any.

@@ -1,6 +1,6 @@
 //! From a refund of the channel to a canonical one.
 
-use super::normalize::{at, owned, required, text};
+use super::normalize::{at, id, owned, required, text};
 use super::wire::{self, Raw, object};
 use super::{rest, words};
 use crate::contract::Result;
@@ -30,13 +30,12 @@ pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
     if let Some(word) = order_status {
         extensions.insert("order_status".to_owned(), word.into());
     }
-    let line_id = wire.oid.map(|id| id.0.to_owned()).filter(|id| !id.is_empty());
     Ok(Refund {
         channel: super::CHANNEL.to_owned(),
         shop: None,
         refund_id: RefundId::try_new(wire.refund_id.0).map_err(|error| error.at("refund_id"))?,
         order_id: OrderId::try_new(wire.tid.0).map_err(|error| error.at("tid"))?,
-        line_id,
+        line_id: id(wire.oid),
         status: words::refund_status(&wire.status.0),
         kind: words::refund_kind(dispute, wire.has_good_return.map(|goods| goods.0)),
         phase: text(wire.refund_phase.as_ref()).and_then(words::refund_phase),

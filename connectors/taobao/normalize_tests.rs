@@ -146,6 +146,9 @@ fn a_discount_of_the_trade_counts_once_shared_or_not() {
     order.check().unwrap();
     assert_eq!(order.amounts.discount, Minor(7800));
     assert_eq!(order.lines[0].payable, Minor(1000));
+    let repeated = changed(CLOSED, |trade| trade["discount_fee"] = json!("74.20")).unwrap();
+    repeated.check().unwrap();
+    assert_eq!(repeated.amounts.discount, Minor(7420), "the only line's, said twice");
     let unshared = |trade: &mut Value| {
         trade["discount_fee"] = json!("3.80");
         trade["payment"] = json!("10.00");

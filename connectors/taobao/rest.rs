@@ -46,6 +46,8 @@ const PERSONAL: [&str; 20] = [
 const NOT_PERSONAL: [&str; 3] = ["seller_nick", "has_buyer_message", "alipay_point"];
 /// What a buyer wrote to explain a refund.
 const FREE_TEXT: &str = "desc";
+/// Change with the clock and not with the trade, so that every reading would be another event.
+const VOLATILE: [&str; 2] = ["can_rate", "seller_can_rate"];
 
 /// The fields of an object beyond those that `T` names.
 pub(super) fn rest<'a, T: Deserialize<'a>>(raw: Raw<'_>) -> Result<Extensions> {
@@ -55,6 +57,7 @@ pub(super) fn rest<'a, T: Deserialize<'a>>(raw: Raw<'_>) -> Result<Extensions> {
     for (name, raw) in fields {
         if !known.contains(&name.as_str())
             && !is_personal(&name)
+            && !VOLATILE.contains(&name.as_str())
             && let Some(value) = value(raw, 0).map_err(|error| error.within(&name))?
         {
             kept.insert(name, value);

@@ -59,9 +59,20 @@ async fn set_skus(session: &Session<'_>, levels: &[&StockLevel]) -> Result<Vec<R
     }
     match ask(session, levels).await {
         Err(error) if error.kind() == ErrorKind::Rejected && levels.len() > 1 => {
-            let mut outcomes = Vec::with_capacity(levels.len());
+            let mut outcomes: Vec<Result<()>> = Vec::with_capacity(levels.len());
+            let mut stopped: Option<Error> = None;
             for level in levels {
+                if let Some(error) = &stopped {
+                    outcomes.push(Err(error.clone()));
+                    continue;
+                }
                 let alone = ask(session, std::slice::from_ref(level)).await;
+                // What concerns the shop would be said again of every other SKU.
+                if let Err(error) = &alone
+                    && matches!(error.kind(), ErrorKind::Throttled { .. } | ErrorKind::Unauthorized)
+                {
+                    stopped = Some(error.clone());
+                }
                 let only =
                     |mut one: Vec<Result<()>>| one.pop().unwrap_or_else(|| Err(unconfirmed()));
                 outcomes.push(alone.and_then(only));
