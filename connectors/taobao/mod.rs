@@ -1,5 +1,15 @@
-//! Taobao's open platform.
+//! Taobao and Tmall, by TOP, the open platform they share.
+//!
+//! Trades and refunds are polled by modification time; stock levels and shipments go back. The platform's message stream
+//! and its distribution platform are not in here. How it signs, what its quirks are and where each fact comes from is in
+//! this folder's README.
 
+mod amounts;
+mod auth;
+mod carriers;
+mod errors;
+#[cfg(test)]
+mod errors_tests;
 #[cfg(feature = "testkit")]
 mod fake;
 #[cfg(feature = "testkit")]
@@ -31,9 +41,152 @@ mod fake_stock;
 mod fake_tests;
 #[cfg(feature = "testkit")]
 mod fake_trades;
-
-/// A strict fake of the platform with these shops.
+mod normalize;
+mod normalize_refund;
+#[cfg(test)]
+mod normalize_tests;
+mod orders;
+#[cfg(test)]
 #[cfg(feature = "testkit")]
-fn fake(shops: Vec<crate::testkit::FakeShop>) -> std::sync::Arc<dyn crate::testkit::Fake> {
-    fake::build(shops)
+mod push_tests;
+mod refunds;
+mod rest;
+mod scalars;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod sign_tests;
+mod stock;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod tests;
+mod waybill;
+mod wire;
+mod words;
+
+use crate::contract::{
+    ApiReply, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, RefundSource, Result,
+    ShopSetup, StockSink, WaybillSink,
+};
+use auth::SignMethod;
+use carriers::Carriers;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The registry line.
+pub(crate) const ENTRY: Entry = Entry {
+    channel: CHANNEL,
+    about: "Taobao and Tmall, by their open platform (TOP)",
+    // The channel documents calls a day and says nothing of calls a second; it bans whom it finds too fast.
+    quotas: &[
+        reads(orders::LIST),
+        reads(orders::READ),
+        reads(refunds::LIST),
+        reads(refunds::READ),
+        reads(waybill::LIST),
+        writes(waybill::OFFLINE),
+        writes(waybill::ONLINE),
+        writes(stock::SKUS),
+        writes(stock::ITEM),
+        QuotaSpec { api: auth::REFRESH, per_second: 1, burst: 1 },
+    ],
+    needs_app: true,
+    needs_secret: false,
+    needs_token: true,
+    build,
+    #[cfg(feature = "testkit")]
+    fake: fake::build,
+};
+
+const CHANNEL: &str = "taobao";
+
+const fn reads(api: &'static str) -> QuotaSpec {
+    QuotaSpec { api, per_second: 50, burst: 50 }
+}
+
+const fn writes(api: &'static str) -> QuotaSpec {
+    QuotaSpec { api, per_second: 25, burst: 25 }
+}
+
+/// Settings of one shop.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// How calls are signed: `md5`, `hmac` or `hmac-sha256`.
+    sign_method: SignMethod,
+    /// Company codes of carriers that the channel's table does not have, by canonical code.
+    carriers: BTreeMap<String, String>,
+    /// Fields of trades to ask for besides the documented ones, for example `invoice_name`.
+    extra_fields: Vec<String>,
+}
+
+/// One shop.
+#[derive(Debug)]
+struct Taobao {
+    sign_method: SignMethod,
+    carriers: Carriers,
+    extra_fields: Vec<String>,
+}
+
+fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
+    let settings: Settings = if setup.settings.is_null() {
+        Settings::default()
+    } else {
+        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
+            Error::malformed("not a setting of this channel").at(error.path().to_string())
+        })?
+    };
+    let Settings { sign_method, carriers, extra_fields } = settings;
+    let is_name = |text: &String| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    };
+    for (canonical, company) in &carriers {
+        if !is_name(canonical) || !is_name(company) {
+            let text = "expected codes of ASCII letters, digits and - _ .";
+            return Err(Error::malformed(text).at("carriers"));
+        }
+    }
+    if let Some(index) = extra_fields.iter().position(|field| !is_name(field)) {
+        let text = "expected the name of a field";
+        return Err(Error::malformed(text).at(format!("extra_fields[{index}]")));
+    }
+    let carriers = Carriers::new(carriers);
+    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields }))
+}
+
+impl Taobao {
+    /// Fields of trades to ask for.
+    fn fields(&self, documented: &str) -> String {
+        let extra = self.extra_fields.iter().map(String::as_str);
+        std::iter::once(documented).chain(extra).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Connector for Taobao {
+    fn auth(&self) -> &dyn Auth {
+        self
+    }
+
+    fn classify(&self, reply: &ApiReply) -> Result<()> {
+        errors::classify(reply)
+    }
+
+    fn orders(&self) -> Option<&dyn OrderSource> {
+        Some(self)
+    }
+
+    fn refunds(&self) -> Option<&dyn RefundSource> {
+        Some(self)
+    }
+
+    fn stock(&self) -> Option<&dyn StockSink> {
+        Some(self)
+    }
+
+    fn waybills(&self) -> Option<&dyn WaybillSink> {
+        Some(self)
+    }
 }

@@ -58,8 +58,9 @@ impl Timestamp {
     /// Reads `yyyy-MM-dd HH:mm:ss` as China time, the form of the Chinese channels.
     pub fn parse_china(text: &str) -> Result<Self> {
         let error = || Error::malformed("expected a time like 2026-11-11 00:00:09");
-        if text.len() != 19 {
-            return Err(error());
+        let Ok(moment) = <[u8; 19]>::try_from(text.as_bytes()) else { return Err(error()) };
+        if let Some((unix_ms, offset_secs)) = common::read_china(moment) {
+            return Ok(Self { unix_ms, offset_secs });
         }
         let datetime = civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", text).map_err(|_| error())?;
         let offset = Offset::from_seconds(Self::CHINA_OFFSET_SECS).map_err(|_| error())?;

@@ -55,6 +55,15 @@ pub(super) fn read(text: &[u8]) -> Option<(i64, i32)> {
     Some((unix_ms, i32::try_from(offset_minutes * 60).ok()?))
 }
 
+/// Reads `YYYY-MM-DD HH:MM:SS` as a time in China.
+pub(super) fn read_china(mut moment: [u8; 19]) -> Option<(i64, i32)> {
+    let between = moment.get_mut(10).filter(|between| **between == b' ')?;
+    *between = b'T';
+    let mut text = *b"0000-00-00T00:00:00+08:00";
+    *text.first_chunk_mut()? = moment;
+    read(&text)
+}
+
 /// Writes into `text` and gives what was written. Milliseconds are left out when they are zero.
 pub(super) fn write(unix_ms: i64, offset_secs: i32, text: &mut [u8; LENGTH]) -> Option<&str> {
     let whole_minutes = offset_secs % 60 == 0 && offset_secs.abs() <= LARGEST_OFFSET_SECS;

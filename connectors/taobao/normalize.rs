@@ -1,0 +1,291 @@
+//! From a trade to an order.
+
+use super::scalars::{Id, Switch, Text, When};
+use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
+use super::{amounts, rest, words};
+use crate::contract::model::{
+    Buyer, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType, Payment, Personal,
+    PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
+};
+use crate::contract::{Error, Result, Sealed};
+use serde_json::Value;
+
+/// Reads a trade.
+pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
+    let trade: Trade<'_> = object(raw)?;
+    let mut extensions = rest::rest::<Trade<'_>>(raw)?;
+    let subs = sub_orders(&trade)?;
+    let shipping_type = text(trade.shipping_type.as_ref());
+    let kind = text(trade.kind.as_ref()).unwrap_or_default();
+    let order_type = words::order_type(kind, shipping_type.unwrap_or_default());
+    let holds = holds(&trade);
+    let status = status(&trade, !holds.is_empty());
+    let is_shared = subs
+        .iter()
+        .any(|(sub, _)| sub.part_mjz_discount.is_some_and(|share| share.0 != Minor::ZERO));
+    let shipments = shipments(&subs);
+    let lines: Vec<Line> = subs.into_iter().map(|(_, line)| line).collect();
+    let amounts = amounts::of_trade(&trade, &lines, is_shared, order_type, status)?;
+    if !kind.is_empty() {
+        extensions.insert("type".to_owned(), kind.into());
+    }
+    if let Some(step) = text(trade.step_trade_status.as_ref()) {
+        extensions.insert("step_trade_status".to_owned(), step.into());
+    }
+    if let Some(fee) = trade.step_paid_fee {
+        extensions.insert("step_paid_fee".to_owned(), fee.0.to_decimal().into());
+    }
+    let mut paid = at(trade.pay_time);
+    if order_type == OrderType::CashOnDelivery
+        && let Some(accepted) = paid.take()
+    {
+        // For what is paid at the door this is when the carrier took the order.
+        extensions.insert("pay_time".to_owned(), accepted.to_string().into());
+    }
+    let promotions = promotions(&trade, &mut extensions)?;
+    Ok(Order {
+        channel: super::CHANNEL.to_owned(),
+        shop: None,
+        order_id: OrderId::try_new(trade.tid.0).map_err(|error| error.at("tid"))?,
+        order_type,
+        status,
+        channel_status: (*trade.status.0).to_owned(),
+        times: Times {
+            created: required(trade.created, "created")?,
+            paid,
+            shipped: at(trade.consign_time),
+            completed: at(trade.end_time),
+            modified: required(trade.modified, "modified")?,
+        },
+        buyer: Buyer {
+            open_id: owned(trade.buyer_open_uid.as_ref()),
+            nick: owned(trade.buyer_nick.as_ref()).map(Sealed::new),
+            message: owned(trade.buyer_message.as_ref()).map(Sealed::new),
+        },
+        ship_to: ship_to(&trade),
+        currency: "CNY".to_owned(),
+        payments: payments(&trade, amounts.paid),
+        amounts,
+        shipments,
+        lines,
+        promotions,
+        invoice: invoice(&trade),
+        seller: Seller {
+            memo: owned(trade.seller_memo.as_ref()).map(Sealed::new),
+            flag: trade.seller_flag.and_then(|flag| u8::try_from(flag.0).ok()),
+        },
+        shipping: Shipping {
+            method: owned(trade.shipping_type.as_ref()),
+            cash_on_delivery: order_type == OrderType::CashOnDelivery,
+            holds,
+        },
+        distribution: None,
+        extensions,
+    })
+}
+
+fn sub_orders<'a>(trade: &Trade<'a>) -> Result<Vec<(SubOrder<'a>, Line)>> {
+    let raws = items(trade.orders, "order").map_err(|error| error.within("orders"))?;
+    let mut subs = Vec::with_capacity(raws.len());
+    for (index, raw) in raws.into_iter().enumerate() {
+        let read = object::<SubOrder<'a>>(raw).and_then(|sub| {
+            let line = line(&sub, raw)?;
+            Ok((sub, line))
+        });
+        subs.push(read.map_err(|error| error.within(&format!("orders[{index}]")))?);
+    }
+    Ok(subs)
+}
+
+fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
+    let amounts = amounts::of_line(sub)?;
+    let mut extensions = rest::rest::<SubOrder<'_>>(raw)?;
+    let outer_iid = owned(sub.outer_iid.as_ref());
+    if let Some(code) = &outer_iid {
+        extensions.insert("outer_iid".to_owned(), code.as_str().into());
+    }
+    let sku_id = id(sub.sku_id);
+    // A listing without variants has one code, its own.
+    let merchant_sku =
+        owned(sub.outer_sku_id.as_ref()).or_else(|| outer_iid.filter(|_| sku_id.is_none()));
+    let word = text(sub.status.as_ref());
+    let refund = text(sub.refund_status.as_ref());
+    if let Some(refund) = refund.filter(|refund| *refund != "NO_REFUND") {
+        extensions.insert("refund_status".to_owned(), refund.into());
+    }
+    if sub.oid.0.is_empty() {
+        return Err(Error::malformed("expected an id, as a whole number or as text").at("oid"));
+    }
+    Ok(Line {
+        line_id: sub.oid.0.to_owned(),
+        product_id: id(sub.num_iid),
+        sku_id,
+        merchant_sku,
+        title: owned(sub.title.as_ref()).unwrap_or_default(),
+        properties: owned(sub.sku_properties_name.as_ref()),
+        quantity: u32::try_from(sub.num.0)
+            .map_err(|_| Error::malformed("expected a number of units").at("num"))?,
+        unit_price: sub.price.0,
+        discount: amounts.discount,
+        adjustment: amounts.adjustment,
+        payable: amounts.payable,
+        status: word.map(words::order_status),
+        channel_status: word.map(str::to_owned),
+        refund_status: refund.map(words::refund_status),
+        refund_id: id(sub.refund_id),
+        gift: is_on(sub.is_free_gift),
+        extensions,
+    })
+}
+
+/// A paid order that the channel forbids to ship is on hold, also where its status says otherwise.
+fn status(trade: &Trade<'_>, is_held: bool) -> OrderStatus {
+    let has_deposit = text(trade.step_trade_status.as_ref()) == Some("FRONT_PAID_FINAL_NOPAID");
+    let status = words::order_status(&trade.status.0);
+    if status == OrderStatus::AwaitingPayment && has_deposit {
+        OrderStatus::PartlyPaid
+    } else if status == OrderStatus::AwaitingShipment && is_held {
+        OrderStatus::OnHold
+    } else {
+        status
+    }
+}
+
+fn holds(trade: &Trade<'_>) -> Vec<Hold> {
+    let switches = [
+        ("top_hold", trade.top_hold),
+        ("team_buy_hold", trade.team_buy_hold),
+        ("share_group_hold", trade.share_group_hold),
+        ("ofp_hold", trade.ofp_hold),
+        ("forbid_consign", trade.forbid_consign),
+        ("delay_create_delivery", trade.delay_create_delivery),
+    ];
+    let by_status = (trade.status.0 == "PAID_FORBID_CONSIGN").then_some("PAID_FORBID_CONSIGN");
+    let by_switch = switches.into_iter().filter(|(_, on)| is_on(*on)).map(|(name, _)| name);
+    by_status
+        .into_iter()
+        .chain(by_switch)
+        .map(|reason| Hold { reason: reason.to_owned() })
+        .collect()
+}
+
+fn ship_to(trade: &Trade<'_>) -> ShipTo {
+    let personal = |field: &Option<Text<'_>>| {
+        text(field.as_ref()).map(|text| Personal::new(words::personal_form(text), text))
+    };
+    let (mut city, mut district) =
+        (owned(trade.receiver_city.as_ref()), owned(trade.receiver_district.as_ref()));
+    if city.is_none() {
+        // A county that its province governs directly has no city and stands in its place.
+        city = district.take();
+    }
+    ShipTo {
+        name: personal(&trade.receiver_name),
+        mobile: personal(&trade.receiver_mobile),
+        phone: personal(&trade.receiver_phone),
+        country: owned(trade.receiver_country.as_ref()),
+        province: owned(trade.receiver_state.as_ref()),
+        city,
+        district,
+        town: owned(trade.receiver_town.as_ref()),
+        address: personal(&trade.receiver_address),
+        zip: owned(trade.receiver_zip.as_ref()),
+        oaid: owned(trade.oaid.as_ref()).map(|id| Personal::new(PersonalForm::Token, id)),
+    }
+}
+
+/// Discounts by name. A discount of the whole trade bears its id, one of a line the line's.
+fn promotions(
+    trade: &Trade<'_>,
+    extensions: &mut crate::contract::model::Extensions,
+) -> Result<Vec<Promotion>> {
+    let path = "promotion_details";
+    let raws =
+        items(trade.promotion_details, "promotion_detail").map_err(|error| error.within(path))?;
+    let mut promotions = Vec::with_capacity(raws.len());
+    let mut others = Vec::new();
+    for (index, raw) in raws.into_iter().enumerate() {
+        let within = |error: Error| error.within(&format!("{path}[{index}]"));
+        let detail: PromotionDetail<'_> = object(raw).map_err(within)?;
+        let mut other = rest::rest::<PromotionDetail<'_>>(raw).map_err(within)?;
+        let id = owned(detail.promotion_id.as_ref());
+        if !other.is_empty() {
+            other.extend(id.clone().map(|id| ("promotion_id".to_owned(), id.into())));
+            others.push(Value::Object(other.into_iter().collect()));
+        }
+        promotions.push(Promotion {
+            id,
+            name: owned(detail.promotion_name.as_ref()).unwrap_or_default(),
+            discount: detail.discount_fee.map_or(Minor::ZERO, |fee| fee.0),
+            line_id: detail.id.filter(|id| *id != trade.tid).map(|id| id.0.to_owned()),
+            description: owned(detail.promotion_desc.as_ref()),
+        });
+    }
+    if !others.is_empty() {
+        extensions.insert(path.to_owned(), Value::Array(others));
+    }
+    Ok(promotions)
+}
+
+fn payments(trade: &Trade<'_>, paid: Minor) -> Vec<Payment> {
+    let number = owned(trade.alipay_no.as_ref());
+    let is_there = paid != Minor::ZERO && number.is_some();
+    let payment = Payment { method: "alipay".to_owned(), number, amount: Some(paid) };
+    is_there.then_some(payment).into_iter().collect()
+}
+
+fn invoice(trade: &Trade<'_>) -> Option<Invoice> {
+    let title = owned(trade.invoice_name.as_ref()).map(Sealed::new);
+    let kind = owned(trade.invoice_kind.as_ref());
+    (title.is_some() || kind.is_some()).then_some(Invoice { title, kind })
+}
+
+/// Parcels, from what their lines say of them.
+fn shipments(subs: &[(SubOrder<'_>, Line)]) -> Vec<Shipment> {
+    let mut shipments: Vec<Shipment> = Vec::new();
+    for (sub, line) in subs {
+        let Some(number) = text(sub.invoice_no.as_ref()) else { continue };
+        let carrier = text(sub.logistics_company.as_ref()).unwrap_or_default();
+        let same = |parcel: &&mut Shipment| parcel.number == number && parcel.carrier == carrier;
+        if let Some(parcel) = shipments.iter_mut().find(same) {
+            parcel.line_ids.push(line.line_id.clone());
+            continue;
+        }
+        shipments.push(Shipment {
+            carrier: carrier.to_owned(),
+            number: number.to_owned(),
+            line_ids: vec![line.line_id.clone()],
+            at: at(sub.consign_time),
+        });
+    }
+    shipments
+}
+
+/// An id, where there is one: in number fields 0 is none.
+pub(super) fn id(field: Option<Id<'_>>) -> Option<String> {
+    field.filter(|id| !matches!(id.0, "" | "0")).map(|id| id.0.to_owned())
+}
+
+/// Text, where there is any.
+pub(super) fn text<'t>(field: Option<&'t Text<'_>>) -> Option<&'t str> {
+    field.map(|text| &*text.0).filter(|text| !text.is_empty())
+}
+
+/// Text, where there is any, as a string.
+pub(super) fn owned(field: Option<&Text<'_>>) -> Option<String> {
+    text(field).map(str::to_owned)
+}
+
+/// A time, where there is one.
+pub(super) fn at(field: Option<When>) -> Option<Timestamp> {
+    field.and_then(|time| time.0)
+}
+
+/// A time that must be there.
+pub(super) fn required(field: When, name: &str) -> Result<Timestamp> {
+    field.0.ok_or_else(|| Error::malformed("expected a time like 2026-11-11 00:00:09").at(name))
+}
+
+fn is_on(switch: Option<Switch>) -> bool {
+    switch.is_some_and(|switch| switch.0)
+}

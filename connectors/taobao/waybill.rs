@@ -1,0 +1,137 @@
+//! Reports shipments.
+//!
+//! The seller's own carrier ships by `offline.send`. The channel refuses it with `B98` for what is paid at the door,
+//! which ships by `online.send`, and for virtual goods, which `online.send` refuses too. An order cannot be shipped
+//! twice; `B04` then says "already", and the channel's list says with which number.
+
+use super::Taobao;
+use super::errors::shipping_code;
+use super::scalars::Id;
+use super::wire::{FullInfo, Raw, Sent, ShippingRecord, Shippings, items, object, reply};
+use crate::contract::model::{OrderId, Shipped, Waybill};
+use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, WaybillSink};
+use async_trait::async_trait;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+pub(super) const OFFLINE: &str = "taobao.logistics.offline.send";
+pub(super) const ONLINE: &str = "taobao.logistics.online.send";
+pub(super) const LIST: &str = "taobao.logistics.orders.get";
+
+#[async_trait]
+impl WaybillSink for Taobao {
+    /// A line cannot be split between parcels: the channel knows lines, not units.
+    async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
+        let company = self.carriers.company(&waybill.carrier)?;
+        let parcel = Parcel { session, waybill, company };
+        let lines: BTreeSet<&str> =
+            waybill.lines.iter().map(|line| line.line_id.as_str()).collect();
+        // A trade of one line has that line's id.
+        let is_whole = lines.is_empty() || lines.contains(waybill.order_id.as_str());
+        let named = if is_whole { BTreeSet::new() } else { lines.clone() };
+        let mut api = OFFLINE;
+        let mut sent = parcel.send(api, &named).await;
+        if code(&sent) == Some("B98") {
+            api = ONLINE;
+            sent = parcel.send(api, &named).await;
+        }
+        if code(&sent) == Some("CD29") && parcel.holds_all(&lines).await? {
+            sent = parcel.send(api, &BTreeSet::new()).await;
+        }
+        if !matches!(code(&sent), Some("B04" | "B27")) {
+            return sent;
+        }
+        let known = self.shipped(session, &waybill.order_id).await?;
+        if known.iter().any(|shipped| shipped.number == waybill.number) {
+            return Ok(());
+        }
+        let text = if known.is_empty() {
+            "order is closed or shipped already, and not with this number"
+        } else {
+            "order is shipped already, with another number"
+        };
+        let code = sent.as_ref().err().and_then(Error::channel_code).unwrap_or_default();
+        Err(Error::new(ErrorKind::Rejected, text).code(code))
+    }
+
+    async fn shipped(&self, session: &Session<'_>, order: &OrderId) -> Result<Vec<Shipped>> {
+        let request = ApiRequest::post(LIST)
+            .idempotent()
+            .param("fields", "tid,order_code,out_sid,company_name,status,is_split,sub_tids")
+            .param("tid", order.as_str())
+            .param("page_size", "100");
+        let answer = session.api.call(request).await?;
+        let Shippings { shippings } = reply(&answer.body)?;
+        let mut shipped = Vec::new();
+        for raw in items(shippings, "shipping").map_err(|error| error.within("shippings"))? {
+            let record: ShippingRecord<'_> =
+                object(raw).map_err(|error| error.within("shippings"))?;
+            // A record without a number is an order for the carrier, not a parcel.
+            let number = record.out_sid.map(|number| number.0).filter(|number| !number.is_empty());
+            let Some(number) = number else { continue };
+            let name = record.company_name.map(|name| name.0).unwrap_or_default();
+            let carrier = self.carriers.canonical(&name);
+            shipped.push(Shipped { carrier, number: number.into_owned(), at: None });
+        }
+        Ok(shipped)
+    }
+}
+
+struct Parcel<'p> {
+    session: &'p Session<'p>,
+    waybill: &'p Waybill,
+    company: &'p str,
+}
+
+impl Parcel<'_> {
+    async fn send(&self, api: &'static str, lines: &BTreeSet<&str>) -> Result<()> {
+        let mut request = ApiRequest::post(api)
+            .param("tid", self.waybill.order_id.as_str())
+            .param("company_code", self.company)
+            .param("out_sid", self.waybill.number.as_str());
+        if !lines.is_empty() {
+            let lines: Vec<&str> = lines.iter().copied().collect();
+            request = request.param("is_split", "1").param("sub_tid", lines.join(","));
+        }
+        let answer = self.session.api.call(request).await?;
+        let sent: Sent = reply(&answer.body)?;
+        match sent.shipping {
+            Some(shipping) if shipping.is_success.0 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Rejected, "channel did not ship the order")),
+        }
+    }
+
+    /// Whether the parcel holds every line of the order: the channel then wants none of them named.
+    async fn holds_all(&self, lines: &BTreeSet<&str>) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Lines<'a> {
+            #[serde(borrow)]
+            orders: Option<Raw<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct LineId<'a> {
+            #[serde(borrow)]
+            oid: Id<'a>,
+        }
+        let request = ApiRequest::post(super::orders::READ)
+            .idempotent()
+            .param("fields", "tid,orders.oid")
+            .param("tid", self.waybill.order_id.as_str());
+        let answer = self.session.api.call(request).await?;
+        let FullInfo { trade } = reply(&answer.body)?;
+        let Lines { orders } = object(trade)?;
+        let mut known = 0_usize;
+        for raw in items(orders, "order")? {
+            let line: LineId<'_> = object(raw)?;
+            if !lines.contains(line.oid.0) {
+                return Ok(false);
+            }
+            known += 1;
+        }
+        Ok(known > 0)
+    }
+}
+
+fn code(sent: &Result<()>) -> Option<&str> {
+    shipping_code(sent.as_ref().err()?.channel_code()?)
+}
