@@ -5,6 +5,7 @@
 
 pub mod contract;
 mod partner;
+mod taobao;
 
 #[cfg(feature = "testkit")]
 pub mod testkit;

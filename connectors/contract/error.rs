@@ -1,8 +1,12 @@
 //! Errors, named by what the caller does next.
 
+use serde_path_to_error::Segment;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+/// Longest key of a body that a path repeats.
+const LONGEST_NAME_BYTES: usize = 64;
 
 /// Result of everything a connector does.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -141,11 +145,49 @@ pub(crate) fn json_complaint(error: &serde_json::Error) -> Cow<'static, str> {
     if text.starts_with("unknown field") {
         return Cow::Borrowed("unknown field");
     }
+    if text.starts_with("number out of range") {
+        return Cow::Borrowed("number out of range");
+    }
+    if text.starts_with("recursion limit exceeded") {
+        return Cow::Borrowed("nested too deeply");
+    }
     match text.find("expected ") {
         Some(index) => Cow::Owned(text.split_at(index).1.to_owned()),
         None if error.is_data() => Cow::Borrowed("value cannot be read"),
         None => Cow::Borrowed("not valid JSON"),
     }
+}
+
+/// The field that is missing or doubled: the parser stops at the object around it.
+fn named_field(complaint: &str) -> Option<&str> {
+    let name = complaint
+        .strip_prefix("missing field `")
+        .or_else(|| complaint.strip_prefix("duplicate field `"))?;
+    name.strip_suffix('`')
+}
+
+/// A path like `data.lines[2].quantity`. A key that is no plain name is the sender's text, and shown as `?`.
+fn readable_path(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => text.extend(["[", &index.to_string(), "]"]),
+            Segment::Map { key } => push_name(&mut text, key),
+            Segment::Enum { variant } => push_name(&mut text, variant),
+            Segment::Unknown => push_name(&mut text, "?"),
+        }
+    }
+    text
+}
+
+fn push_name(path: &mut String, name: &str) {
+    let is_plain = name.len() <= LONGEST_NAME_BYTES
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(if is_plain { name } else { "?" });
 }
 
 /// Reads JSON, and on failure names the path of the field and what was expected there.
@@ -159,9 +201,13 @@ pub fn parse_json<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T>
             let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
                 return Err(Error::malformed(json_complaint(&first)));
             };
-            let path = error.path().to_string();
-            let complaint = Error::malformed(json_complaint(error.inner()));
-            Err(if path == "." { complaint } else { complaint.at(path) })
+            let complaint = json_complaint(error.inner());
+            let mut path = readable_path(error.path());
+            if let Some(field) = named_field(&complaint) {
+                push_name(&mut path, field);
+            }
+            let error = Error::malformed(complaint);
+            Err(if path.is_empty() { error } else { error.at(path) })
         }
     }
 }
@@ -185,8 +231,24 @@ mod tests {
     }
 
     #[test]
+    fn a_path_repeats_names_and_never_a_senders_text() {
+        type Samples = std::collections::BTreeMap<String, Vec<Sample>>;
+        let path = |body: &str| {
+            let error = parse_json::<Samples>(body.as_bytes()).unwrap_err();
+            error.path().map(str::to_owned)
+        };
+        let count = |key: &str| path(&format!(r#"{{"{key}":[{{"count":-1}}]}}"#));
+        assert_eq!(count("lines").as_deref(), Some("lines[0].count"));
+        assert_eq!(count("13800000000").as_deref(), Some("?[0].count"));
+        assert_eq!(count("张小样").as_deref(), Some("?[0].count"));
+        assert_eq!(path(r#"{"a":[{"count":1},{}]}"#).as_deref(), Some("a[1].count"));
+        assert_eq!(path("[]"), None);
+    }
+
+    #[test]
     fn a_missing_field_is_named() {
         let error = parse_json::<Sample>(b"{}").unwrap_err();
         assert_eq!(error.context(), "missing field `count`");
+        assert_eq!(error.path(), Some("count"));
     }
 }

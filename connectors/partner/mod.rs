@@ -12,8 +12,13 @@ mod invent;
 mod message;
 mod sign;
 mod stock;
-#[cfg(all(test, feature = "testkit"))]
+mod strict;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod tests_body;
 mod waybill;
 mod webhook;
 mod wire;

@@ -3,6 +3,7 @@
 //! `data` is read straight into the canonical record when `type` comes before it, as the contract asks; otherwise its
 //! text is kept and read when the type is known.
 
+use super::strict::Strict;
 use super::webhook::{INVALID_ENCODING, INVALID_JSON};
 use crate::contract::model::{Order, Refund, Timestamp};
 use crate::contract::{Error, Result, parse_json};
@@ -37,8 +38,8 @@ pub(super) fn read(body: &[u8]) -> Result<Data> {
 fn read_kept(kind: Kind, raw: &RawValue) -> Result<Data> {
     let text = raw.get().as_bytes();
     Ok(match kind {
-        Kind::Order => Data::Order(parse_json(text)?),
-        Kind::Refund => Data::Refund(parse_json(text)?),
+        Kind::Order => Data::Order(parse_json::<Strict<_>>(text)?.0),
+        Kind::Refund => Data::Refund(parse_json::<Strict<_>>(text)?.0),
         Kind::Other => Data::Other,
     })
 }
@@ -147,8 +148,12 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                     return Err(A::Error::duplicate_field("data"));
                 }
                 (Field::Data, None) => kept = Some(map.next_value()?),
-                (Field::Data, Some(Kind::Order)) => read = Some(Data::Order(map.next_value()?)),
-                (Field::Data, Some(Kind::Refund)) => read = Some(Data::Refund(map.next_value()?)),
+                (Field::Data, Some(Kind::Order)) => {
+                    read = Some(Data::Order(map.next_value::<Strict<_>>()?.0));
+                }
+                (Field::Data, Some(Kind::Refund)) => {
+                    read = Some(Data::Refund(map.next_value::<Strict<_>>()?.0));
+                }
                 (Field::Data, Some(Kind::Other)) => {
                     map.next_value::<IgnoredAny>()?;
                     read = Some(Data::Other);

@@ -46,10 +46,10 @@ pub enum PublishError {
     /// The producer's queue is full: come back.
     #[error("the producer queue is full")]
     QueueFull,
-    /// Kafka refuses this very record, and would again: too large, no such topic, not allowed.
-    #[error("kafka refuses the record")]
-    Refused,
-    /// Not acknowledged.
+    /// Larger than its topic takes, now and later.
+    #[error("the record is larger than its topic takes")]
+    TooLarge,
+    /// Not acknowledged. A missing topic or right is here too: an operator mends it, and the record is still good.
     #[error("kafka did not acknowledge the record")]
     Failed,
 }
@@ -59,7 +59,7 @@ impl PublishError {
     pub fn label(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
-            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
             Self::Failed => "failed",
         }
     }

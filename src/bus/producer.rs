@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 const PENDING: u8 = 0;
 const ACKNOWLEDGED: u8 = 1;
 const QUEUE_FULL: u8 = 2;
-const REFUSED: u8 = 3;
+const TOO_LARGE: u8 = 3;
 const FAILED: u8 = 4;
 
 /// Records on their way together.
@@ -107,6 +107,8 @@ impl KafkaPublisher {
             .set("linger.ms", settings.linger_ms.to_string())
             .set("batch.num.messages", "10000")
             .set("compression.type", "lz4")
+            // The brokers judge by topic; here only what no topic takes is refused early.
+            .set("message.max.bytes", "4194304")
             .set("queue.buffering.max.messages", settings.queue_records.to_string())
             .set("queue.buffering.max.kbytes", "262144")
             .set("reconnect.backoff.max.ms", "1000")
@@ -183,7 +185,7 @@ impl Publisher for KafkaPublisher {
             .map(|result| match result.load(Ordering::Acquire) {
                 ACKNOWLEDGED if complete => Ok(()),
                 QUEUE_FULL => Err(PublishError::QueueFull),
-                REFUSED => Err(PublishError::Refused),
+                TOO_LARGE => Err(PublishError::TooLarge),
                 _ => Err(PublishError::Failed),
             })
             .inspect(|result| {
@@ -233,12 +235,7 @@ fn create(config: &ClientConfig, metrics: &Arc<Metrics>) -> KafkaResult<Threaded
 fn judge(error: &KafkaError) -> u8 {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::QueueFull) => QUEUE_FULL,
-        Some(
-            RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::InvalidRecord,
-        ) => REFUSED,
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => TOO_LARGE,
         _ => FAILED,
     }
 }

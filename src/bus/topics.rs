@@ -11,6 +11,8 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Events are kept for two weeks and never compacted: compaction keeps the last offset, not the highest version.
 const RETENTION_MS: &str = "1209600000";
+/// Sealed copies are a third larger than the largest body or command they may have to hold.
+const SEALED_BYTES: &str = "4194304";
 
 /// Creates what is missing. An existing topic is left as it is.
 pub async fn create_topics(
@@ -28,8 +30,11 @@ pub async fn create_topics(
         .map(|name| {
             // -1 leaves the replication factor to the brokers' default.
             let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-            if name == settings.topics.stock_commands {
+            let names = &settings.topics;
+            if name == names.stock_commands {
                 topic.set("cleanup.policy", "compact")
+            } else if name == names.quarantine || name == names.push_dlq {
+                topic.set("retention.ms", RETENTION_MS).set("max.message.bytes", SEALED_BYTES)
             } else {
                 topic.set("retention.ms", RETENTION_MS)
             }

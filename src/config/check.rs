@@ -133,11 +133,11 @@ fn kafka(config: &Config, secrets: &Secrets, problems: &mut Vec<Problem>) -> Vec
     for name in kafka.properties.keys() {
         if SECRET_WORDS.iter().any(|word| name.contains(word)) {
             let text = "this is a secret: write it under [kafka.secret_properties] as a reference";
-            problems.push(Problem::new(format!("kafka.properties.{name}"), text));
+            problems.push(Problem::new(format!("kafka.properties.{name:?}"), text));
         }
     }
     let resolve = |(name, reference): (&String, &SecretRef)| {
-        let key = format!("kafka.secret_properties.{name}");
+        let key = format!("kafka.secret_properties.{name:?}");
         Some((name.clone(), secrets.get(&key, Some(reference), problems)?))
     };
     kafka.secret_properties.iter().filter_map(resolve).collect()

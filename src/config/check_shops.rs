@@ -62,6 +62,7 @@ impl Judge<'_> {
             self.problem("id", "1 to 128 visible ASCII characters without : / \" \\");
             return None;
         };
+        self.limits(entry);
         let connector = self.build(entry, &id)?;
         let enabled = self.capabilities(entry, &*connector);
         let keys = self.keys(&enabled);
@@ -121,6 +122,15 @@ impl Judge<'_> {
             }
         }
         enabled
+    }
+
+    fn limits(&mut self, entry: &Entry) {
+        let known = |api: &str| entry.quotas.iter().any(|quota| quota.api == api);
+        for api in self.shop.limits.keys().filter(|api| !known(api)) {
+            let names: Vec<&str> = entry.quotas.iter().map(|quota| quota.api).collect();
+            let text = format!("no such API of this channel; limited are: {}", names.join(", "));
+            self.problems.push(Problem::new(format!("{}.limits.{api:?}", self.key), text));
+        }
     }
 
     fn keys(&mut self, enabled: &[Capability]) -> Vec<Key> {

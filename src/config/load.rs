@@ -165,7 +165,7 @@ impl Lines {
         let document = self.0.as_ref()?;
         let mut item = document.as_item();
         let mut line = None;
-        for part in key.split(['.', '[']).map(|part| part.trim_end_matches(']')) {
+        for part in parts(key) {
             let (name, next) = match part.parse::<usize>() {
                 Ok(index) => (None, item.get(index)),
                 Err(_) => (item.as_table_like().and_then(|table| table.key(part)), item.get(part)),
@@ -177,6 +177,20 @@ impl Lines {
         }
         line
     }
+}
+
+/// The parts of `shops[0].limits."a.b"`: a quoted part keeps its dots.
+fn parts(key: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    for (number, stretch) in key.split('"').enumerate() {
+        if number % 2 == 1 {
+            parts.push(stretch);
+        } else {
+            let plain = stretch.split(['.', '[']).map(|part| part.trim_end_matches(']'));
+            parts.extend(plain.filter(|part| !part.is_empty()));
+        }
+    }
+    parts
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -75,6 +75,9 @@ pub enum Refusal {
     /// Another process is publishing it.
     #[error("another process is publishing the same event")]
     InFlight,
+    /// The record is larger than its topic takes. The one refusal that sending again does not mend.
+    #[error("the event is larger than its topic takes")]
+    TooLarge,
     /// The gateway is going down.
     #[error("shutting down")]
     Closed,
@@ -88,6 +91,7 @@ impl Refusal {
             Self::BusAway => "bus_away",
             Self::StoreAway => "store_away",
             Self::InFlight => "in_flight",
+            Self::TooLarge => "too_large",
             Self::Closed => "closed",
         }
     }
@@ -227,7 +231,15 @@ impl Intake {
         for Waiting { kind, modified, answer } in waiting {
             let settled = match answer {
                 None => Settled::Duplicate,
-                Some(answer) => answer.await.unwrap_or(Err(Refusal::Closed))?,
+                Some(answer) => match answer.await.unwrap_or(Err(Refusal::Closed)) {
+                    Ok(settled) => settled,
+                    Err(Refusal::TooLarge) => {
+                        return Err(
+                            Error::malformed("the event is larger than its topic takes").into()
+                        );
+                    }
+                    Err(refusal) => return Err(refusal.into()),
+                },
             };
             match (kind, settled) {
                 (Kind::Quarantine, _) => tally.quarantined += 1,

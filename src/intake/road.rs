@@ -235,8 +235,11 @@ impl Road {
                 }
                 Err(error) => {
                     failed.push(id);
-                    let full = error == PublishError::QueueFull;
-                    let refusal = if full { Refusal::QueueFull } else { Refusal::BusAway };
+                    let refusal = match error {
+                        PublishError::QueueFull => Refusal::QueueFull,
+                        PublishError::TooLarge => Refusal::TooLarge,
+                        PublishError::Failed => Refusal::BusAway,
+                    };
                     answers.push((id, Err(refusal)));
                 }
             }

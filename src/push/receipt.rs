@@ -132,12 +132,15 @@ pub struct DeadLetter<'a> {
     tries: u32,
     /// When it was given up.
     at: Timestamp,
-    /// The bytes as they lay in the log: AES-256-GCM, Base64; `channel-gateway unseal` opens them.
+    /// The bytes as they lay in the log: AES-256-GCM, Base64; `channel-gateway unseal` opens them. Empty where Kafka
+    /// refuses so large a record: then they are to be found at `push_id` only.
     sealed: String,
 }
 
 struct Receipt {
     record: Option<Record>,
+    /// What is published instead where Kafka refuses the record for good.
+    smaller: Option<Record>,
     position: Position,
 }
 
@@ -180,7 +183,7 @@ impl Receipts {
             payload,
             headers: [headers, vec![("outcome", result.outcome.as_str().to_owned())]].concat(),
         });
-        self.enqueue(Receipt { record, position }).await;
+        self.enqueue(Receipt { record, smaller: None, position }).await;
     }
 
     /// `false` if the letter could not be sealed: then the command stays where it is.
@@ -195,7 +198,7 @@ impl Receipts {
         let at = self.parts.clock.now();
         tracing::warn!(push_id, %error, "a command cannot be understood");
         let headers = headers(&push_id, "push.dead_letter.v1", at, &push_id);
-        let letter = DeadLetter {
+        let mut letter = DeadLetter {
             push_id,
             kind: error.kind().label(),
             reason: error.context(),
@@ -205,19 +208,22 @@ impl Receipts {
             sealed,
         };
         let key = command.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned());
-        let record = serde_json::to_vec(&letter).ok().map(|payload| Record {
-            topic: Arc::clone(&self.dead_letters),
-            key: key.unwrap_or_default(),
-            payload,
-            headers,
-        });
-        self.enqueue(Receipt { record, position: command.position.clone() }).await;
+        let key = key.unwrap_or_default();
+        let record = |letter: &DeadLetter<'_>| {
+            let payload = serde_json::to_vec(letter).ok()?;
+            let (topic, key) = (Arc::clone(&self.dead_letters), key.clone());
+            Some(Record { topic, key, payload, headers: headers.clone() })
+        };
+        let whole = record(&letter);
+        letter.sealed = String::new();
+        let smaller = record(&letter);
+        self.enqueue(Receipt { record: whole, smaller, position: command.position.clone() }).await;
         true
     }
 
     /// A record that says nothing, like the tombstone of a compacted topic.
     pub(super) async fn nothing(&self, position: Position) {
-        self.enqueue(Receipt { record: None, position }).await;
+        self.enqueue(Receipt { record: None, smaller: None, position }).await;
     }
 
     async fn enqueue(&self, receipt: Receipt) {
@@ -253,14 +259,19 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
     let records: Vec<Record> = batch.iter().filter_map(|receipt| receipt.record.clone()).collect();
     let mut results = parts.publisher.publish(records).await.into_iter();
     let mut left = Vec::new();
-    for receipt in batch {
+    for mut receipt in batch {
         let result = if receipt.record.is_some() { results.next() } else { Some(Ok(())) };
         match result {
             Some(Ok(())) => parts.commands.settle(&receipt.position),
-            Some(Err(PublishError::Refused)) => {
+            // The command itself still lies where the letter says.
+            Some(Err(PublishError::TooLarge)) if receipt.smaller.is_some() => {
+                receipt.record = receipt.smaller.take();
+                left.push(receipt);
+            }
+            Some(Err(PublishError::TooLarge)) => {
                 tracing::error!(
                     push_id = push_id(&receipt.position),
-                    "kafka refuses a result for good"
+                    "a result is larger than its topic takes"
                 );
                 parts.commands.settle(&receipt.position);
             }

@@ -12,9 +12,9 @@ const RUNBOOK: &str = "docs/runbook.md";
 
 /// Labels that Prometheus adds to every series.
 const ADDED: &[&str] = &["instance", "job"];
-/// Words of PromQL that stand where a metric could stand.
+/// Words of `PromQL` that stand where a metric could stand.
 const OPERATORS: &[&str] = &["and", "or", "unless", "bool", "offset"];
-/// Words of PromQL whose parentheses hold labels.
+/// Words of `PromQL` whose parentheses hold labels.
 const GROUPINGS: &[&str] = &["by", "without", "on", "ignoring", "group_left", "group_right"];
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ fn is_call(next: &str) -> bool {
     ["(", "by", "without"].contains(&next)
 }
 
-/// Reads PromQL as far as names go. What is neither a function nor a word of the language is a metric.
+/// Reads `PromQL` as far as names go. What is neither a function nor a word of the language is a metric.
 fn names(expression: &str) -> Expression {
     let mut found = Expression::default();
     let tokens = tokens(expression);

@@ -193,7 +193,11 @@ fn every_setting_says_what_it_is() {
     let mut above = "";
     for (at, line) in text.lines().enumerate() {
         let is_key = !line.starts_with(['#', '[', ' ']) && line.contains('=');
-        if is_key && !above.starts_with('#') {
+        // A key that is itself commented out says nothing about the next.
+        let is_said = above.strip_prefix("# ").is_some_and(|said| {
+            words(said).next().is_some_and(|word| !said.starts_with(&format!("{word} = ")))
+        });
+        if is_key && !is_said {
             findings.push(format!("config/default.toml:{}: {line}", at + 1));
         }
         above = line;
@@ -267,9 +271,8 @@ fn arrows_of(
 fn crate_paths<'a>(code: &[(usize, &'a str)]) -> Vec<(usize, &'a str)> {
     let mut found = Vec::new();
     for &(line, code) in code {
-        for (at, mark) in code.match_indices("crate::") {
-            let after = &code[at + mark.len()..];
-            if code[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_') {
+        for (before, after) in mentions(code, "crate::") {
+            if before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_') {
                 continue;
             }
             let Some(list) = after.strip_prefix('{') else {
@@ -286,10 +289,15 @@ fn crate_paths<'a>(code: &[(usize, &'a str)]) -> Vec<(usize, &'a str)> {
 
 /// Whether a line names a crate: `name::` not preceded by another path.
 fn names_crate(code: &str, name: &str) -> bool {
-    code.match_indices(&format!("{name}::")).any(|(at, _)| {
-        !code[..at]
-            .ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':')
+    mentions(code, &format!("{name}::")).iter().any(|(before, _)| {
+        !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':')
     })
+}
+
+/// What stands before and after each mention of a mark.
+fn mentions<'a>(code: &'a str, mark: &str) -> Vec<(&'a str, &'a str)> {
+    let places = code.match_indices(mark).map(|(at, _)| code.split_at(at));
+    places.map(|(before, rest)| (before, rest.strip_prefix(mark).unwrap_or_default())).collect()
 }
 
 #[test]

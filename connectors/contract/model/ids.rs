@@ -56,10 +56,22 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::try_new(&text).map_err(|_| {
-                    serde::de::Error::custom("expected an id: 1 to 128 visible ASCII characters without : / \" \\")
-                })
+                struct IdVisitor;
+                impl serde::de::Visitor<'_> for IdVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("an id as text")
+                    }
+
+                    // Not through a `String` or a `Cow`, which would be allocated and thrown away.
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<$name, E> {
+                        $name::try_new(text).map_err(|_| {
+                            E::custom("expected an id: 1 to 128 visible ASCII characters without : / \" \\")
+                        })
+                    }
+                }
+                deserializer.deserialize_str(IdVisitor)
             }
         }
     };

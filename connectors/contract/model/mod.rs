@@ -10,6 +10,7 @@ mod personal;
 mod refund;
 mod stock;
 mod time;
+mod time_text;
 mod waybill;
 
 pub use ids::{OrderId, RefundId, ShopId};

@@ -47,20 +47,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
-    let work = async {
-        tokio::select! {
-            done = play(&args, &shutdown) => done,
-            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
-        }
-    };
-    let done = work.await;
+    let done = play(&args, &shutdown).await;
     shutdown.stop();
     shutdown.wait().await;
     done
 }
 
 async fn play(args: &Args, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let fleet = Arc::new(Fleet::start(args.shops, shutdown).await?);
+    let fleet = Fleet::start(args.shops, shutdown).await?;
     let (plan, problems) = config::plan(true, Some(&fleet.config()));
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let plan = plan.with_context(|| said.join("\n"))?;
@@ -75,22 +69,38 @@ async fn play(args: &Args, shutdown: &Shutdown) -> anyhow::Result<()> {
         topics.orders
     ));
     let books = Arc::new(Books::default());
-    erp::start(app.bootstrap(), &topics, &books, shutdown)?;
+    let erp = Shutdown::default();
+    erp::start(app.bootstrap(), &topics, &books, &erp)?;
     let courier = Arc::new(Courier::new(app.address()));
-    sell(args, &fleet, &courier, &books, shutdown).await;
-    let balanced = settle(&fleet, &courier, &books).await;
+    let balanced = tokio::select! {
+        balanced = trade(args, &fleet, &courier, &books, shutdown) => balanced,
+        _ = tokio::signal::ctrl_c() => false,
+    };
     screen::clear();
-    let ledger = ledger::of(&fleet, &books, app.metrics());
-    line(&ledger);
+    line(ledger::of(&fleet, &books, app.metrics()));
+    // Clients of the embedded broker end before it does.
+    erp.stop();
+    erp.wait().await;
     app.stop().await;
     ensure!(balanced, "the ledger does not balance");
     Ok(())
 }
 
+async fn trade(
+    args: &Args,
+    fleet: &Fleet,
+    courier: &Arc<Courier>,
+    books: &Books,
+    shutdown: &Shutdown,
+) -> bool {
+    sell(args, fleet, courier, books, shutdown).await;
+    settle(fleet, courier, books, shutdown).await
+}
+
 /// One round is a tenth of a second or less: orders in every shop, now and then an edit or a refund.
 async fn sell(
     args: &Args,
-    fleet: &Arc<Fleet>,
+    fleet: &Fleet,
     courier: &Arc<Courier>,
     books: &Books,
     shutdown: &Shutdown,
@@ -109,11 +119,10 @@ async fn sell(
 }
 
 /// Waits until everything that was made is where it belongs.
-async fn settle(fleet: &Fleet, courier: &Arc<Courier>, books: &Books) -> bool {
+async fn settle(fleet: &Fleet, courier: &Arc<Courier>, books: &Books, shutdown: &Shutdown) -> bool {
     let end = Instant::now() + SETTLE;
-    let shutdown = Shutdown::default();
     loop {
-        courier.carry(fleet, &shutdown);
+        courier.carry(fleet, shutdown);
         let open = ledger::open_items(fleet, books) + courier.under_way();
         if open == 0 {
             return true;

@@ -1,12 +1,21 @@
 //! A gateway on real Redis and Kafka, with topics and a key prefix of its own.
 
-use super::{Partner, Topic, kafka, redis_url, unique};
+use super::{Partner, Seen, Topic, kafka, redis_url, unique};
 use channel_gateway::app::App;
 use channel_gateway::config;
 use std::net::SocketAddr;
 
 /// Known to everybody, as everything in tests.
 pub(crate) const SECRET: &str = "whsec_Y2hhbm5lbC1nYXRld2F5LXRlc3Qtc2VjcmV0LTAwMDE=";
+const TOPICS: [&str; 7] = [
+    "orders",
+    "refunds",
+    "quarantine",
+    "stock_commands",
+    "waybill_commands",
+    "push_results",
+    "push_dlq",
+];
 const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// What a test wants different, and the names that are its own.
@@ -74,18 +83,24 @@ impl Setup {
     /// The config file. Secrets in it are `dev:` ones, so it runs with `--dev`.
     pub(crate) fn config(&self) -> String {
         let Self { name, redis, kafka, more, shops } = self;
-        let topics: String = [
-            "orders", "refunds", "quarantine", "stock_commands", "waybill_commands", "push_results", "push_dlq",
-        ]
-        .iter()
-        .map(|topic| format!("kafka.topics.{topic} = \"{}\"\n", self.topic_name(topic)))
-        .collect();
-        format!(
+        let defaults = format!(
             "listen.address = \"127.0.0.1:0\"\nadmin.address = \"127.0.0.1:0\"\n\
              sealing_key = \"dev:{SEALING_KEY}\"\nstore.url = \"{redis}\"\nstore.prefix = \"{name}:\"\n\
              store.timeout_ms = 1000\nkafka.bootstrap = \"{kafka}\"\nkafka.group = \"{name}\"\n\
-             kafka.create_partitions = 4\ntelemetry.log = \"warn\"\n{topics}{more}\n{shops}"
-        )
+             kafka.create_partitions = 4\ntelemetry.log = \"warn\"\n"
+        );
+        let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
+        let own: Vec<String> = more.lines().map(key).collect();
+        let mut text = String::new();
+        for line in defaults.lines().filter(|line| !own.contains(&key(line))).chain(more.lines()) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        for topic in TOPICS {
+            let name = self.topic_name(topic);
+            text.push_str(&["kafka.topics.", topic, " = \"", &name, "\"\n"].concat());
+        }
+        text + shops
     }
 
     pub(crate) fn topic_name(&self, topic: &str) -> String {
@@ -95,6 +110,11 @@ impl Setup {
     /// A reader of one of this test's topics, from its beginning.
     pub(crate) fn topic(&self, topic: &str) -> Topic {
         Topic::read(&kafka(), &self.topic_name(topic))
+    }
+
+    /// Everything in one of this test's topics now.
+    pub(crate) async fn everything(&self, topic: &str) -> Vec<Seen> {
+        super::topic::everything(&kafka(), &self.topic_name(topic)).await
     }
 
     /// Starts it.
@@ -117,6 +137,11 @@ impl Gateway {
 
     pub(crate) fn topic(&self, topic: &str) -> Topic {
         self.setup.topic(topic)
+    }
+
+    /// Everything in one of this test's topics now.
+    pub(crate) async fn everything(&self, topic: &str) -> Vec<Seen> {
+        self.setup.everything(topic).await
     }
 
     /// Stops it as SIGTERM does.

@@ -3,15 +3,17 @@
 //!
 //! Nothing here sleeps for a fixed time and hopes: [`eventually`] asks until a condition holds or a deadline is over.
 
+mod channel;
 mod gateway;
 mod partner;
 mod process;
 mod proxy;
 mod topic;
 
-pub(crate) use gateway::{Gateway, Setup};
-pub(crate) use partner::{Answer, Partner};
-pub(crate) use process::Process;
+pub(crate) use channel::{Channel, Erp, now};
+pub(crate) use gateway::{Gateway, SECRET, Setup};
+pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
+pub(crate) use process::{Process, run};
 pub(crate) use proxy::Proxy;
 pub(crate) use topic::{Seen, Topic};
 

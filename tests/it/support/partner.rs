@@ -48,6 +48,18 @@ impl Partner {
         self.send_bytes(event.to_string().as_bytes()).await
     }
 
+    /// The status, or nothing where the connection was refused or ended without an answer.
+    pub(crate) async fn try_send(&self, event: &Value) -> Option<u16> {
+        let body = event.to_string();
+        let head = self.head(body.as_bytes(), now_secs(), "application/json");
+        let mut stream = TcpStream::connect(self.address).await.ok()?;
+        stream.write_all((head + &body).as_bytes()).await.ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.ok()?;
+        let text = String::from_utf8(answer).ok().filter(|text| !text.is_empty())?;
+        Some(parse(&text).status)
+    }
+
     pub(crate) async fn send_bytes(&self, body: &[u8]) -> Answer {
         let head = self.head(body, now_secs(), "application/json");
         exchange(self.address, &[head.as_bytes(), body].concat()).await

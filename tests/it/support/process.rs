@@ -1,6 +1,6 @@
 //! The real binary as a process of its own, for what only a process can show: being killed, being told to end, logging.
 
-use super::partner::{exchange, parse};
+use super::partner::exchange;
 use super::{Answer, Partner, Setup, eventually, gateway::SECRET};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,7 +21,9 @@ impl Process {
     /// Starts it and waits for its log line that says where it listens.
     pub(crate) async fn start(setup: &Setup) -> Self {
         let config = std::env::temp_dir().join(format!("{}.toml", super::unique("gateway")));
-        let text = setup.config().replace("telemetry.log = \"warn\"", "telemetry.log = \"trace,rdkafka=info\"");
+        let text = setup
+            .config()
+            .replace("telemetry.log = \"warn\"", "telemetry.log = \"trace,rdkafka=info\"");
         std::fs::write(&config, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_channel-gateway"))
             .args(["run", "--dev", "--config"])
@@ -61,7 +63,8 @@ impl Process {
 
     /// Waits until `/readyz` says so.
     pub(crate) async fn ready(&self) {
-        eventually("ready", async || (self.admin("/readyz").await.status == 200).then_some(())).await;
+        eventually("ready", async || (self.admin("/readyz").await.status == 200).then_some(()))
+            .await;
     }
 
     /// kill -9, as the kernel does when memory is short.
@@ -108,9 +111,4 @@ pub(crate) async fn run(args: &[&str], env: &[(&str, &str)]) -> (i32, String, St
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
-}
-
-/// Parses what a raw connection read.
-pub(crate) fn answer(bytes: &[u8]) -> Answer {
-    parse(std::str::from_utf8(bytes).unwrap())
 }

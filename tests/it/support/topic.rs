@@ -1,8 +1,8 @@
 //! A topic, read from its beginning by a consumer of its own.
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,18 +60,56 @@ impl Topic {
         }
         &self.seen
     }
+}
 
-    /// Everything up to a record with this key, which the test published last: what is not before it is not there.
-    pub(crate) async fn until_key(&mut self, key: &str) -> &[Seen] {
-        self.until_such(&format!("key {key}"), |seen| seen.iter().any(|seen| seen.key == key)).await
+/// Everything that is in a topic now, up to the end of each partition: what is not in it is not there.
+pub(crate) async fn everything(bootstrap: &str, topic: &str) -> Vec<Seen> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    tokio::task::spawn_blocking(move || read_all(&bootstrap, &topic)).await.unwrap()
+}
+
+fn read_all(bootstrap: &str, topic: &str) -> Vec<Seen> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", super::unique("reader"))
+        .create()
+        .unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let mut assignment = TopicPartitionList::new();
+    let mut left = 0;
+    for partition in metadata.topics()[0].partitions() {
+        let (low, high) = ends(&consumer, topic, partition.id());
+        left += high - low;
+        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut all = Vec::new();
+    while left > 0 {
+        let message = consumer.poll(PATIENCE).expect("a record in time").unwrap();
+        all.push(seen(&message));
+        left -= 1;
+    }
+    all
+}
+
+/// A new partition has no leader for a moment.
+fn ends(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok(ends) => return ends,
+            Err(error) => assert!(Instant::now() < end, "{topic}/{partition}: {error}"),
+        }
     }
 }
 
 fn seen(message: &BorrowedMessage<'_>) -> Seen {
-    let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
     let headers = message.headers().map_or_else(BTreeMap::new, |headers| {
         headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
     });
-    let value = serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or(Value::Null);
+    let value =
+        serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or(Value::Null);
     Seen { key: text(message.key()), headers, value }
 }

@@ -1,0 +1,191 @@
+//! A channel that does not call: its lists, its details, its watermark, its limits, and the way back.
+
+use crate::support::{Channel, Erp, Gateway, Seen, Setup, eventually, now, redis_url};
+use connectors::testkit::Faults;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+const ENABLE: &str = "\"orders\", \"refunds\", \"stock\", \"waybills\"";
+
+/// Polls every fifth of a second, up to a second before now.
+fn quick(setup: Setup) -> Setup {
+    setup
+        .with("poll.interval_ms = 200")
+        .with("poll.settle_secs = 1")
+        .with("poll.overlap_secs = 5")
+        .with("poll.lookback_secs = 60")
+}
+
+async fn polled(name: &str) -> (Channel, Gateway) {
+    let channel = Channel::start("taobao").await;
+    let gateway = channel.serve(quick(Setup::new(name)), ENABLE, "").start().await;
+    (channel, gateway)
+}
+
+/// Newest version of each object, in Unix milliseconds.
+fn newest(seen: &[Seen]) -> BTreeMap<String, i64> {
+    let mut newest = BTreeMap::new();
+    for record in seen {
+        let version: i64 = record.headers["version"].parse().unwrap();
+        let known = newest.entry(record.headers["ce_subject"].clone()).or_insert(version);
+        *known = version.max(*known);
+    }
+    newest
+}
+
+/// Waits until every order of the channel is in Kafka in its newest version, and nothing is there twice.
+async fn until_complete(channel: &Channel, gateway: &Gateway) -> Vec<Seen> {
+    let mut topic = gateway.topic("orders");
+    topic
+        .until_such("every order in its newest version", |seen| {
+            let newest = newest(seen);
+            let orders = channel.fake.orders(&channel.shop.shop);
+            orders.iter().all(|(id, modified)| newest.get(id.as_str()) == Some(&modified.unix_ms()))
+        })
+        .await;
+    let ids: BTreeSet<&String> = topic.seen.iter().map(|seen| &seen.headers["ce_id"]).collect();
+    assert_eq!(ids.len(), topic.seen.len(), "an event is there twice");
+    topic.seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_and_refunds_are_fetched_whole_and_once_while_more_come_in() {
+    let (channel, gateway) = polled("poll").await;
+    let shop = channel.shop.shop.clone();
+    let mut orders = Vec::new();
+    for seed in 0..130 {
+        orders.push(channel.order(seed));
+        if seed % 10 == 0 {
+            channel.fake.edit_order(&shop, &orders[orders.len() / 2], now());
+            channel.fake.create_refund(&shop, &orders[orders.len() / 3], now());
+        }
+        // The list must not stand still while it is read.
+        tokio::task::yield_now().await;
+    }
+    let seen = until_complete(&channel, &gateway).await;
+    for record in &seen {
+        assert_eq!(record.headers["origin"], "poll");
+        assert_eq!(record.value["channel"], "taobao");
+        assert!(!record.value["lines"].as_array().unwrap().is_empty());
+    }
+    let receivers = seen.iter().filter(|record| record.value["ship_to"]["oaid"]["form"] == "token");
+    assert!(receivers.count() > 0, "the addressee's id is carried");
+    let mut refunds = gateway.topic("refunds");
+    refunds
+        .until_such("every refund", |seen| newest(seen).len() == channel.fake.refunds(&shop).len())
+        .await;
+    assert!(gateway.everything("quarantine").await.is_empty());
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_watermark_stays_until_everything_is_acknowledged_and_then_lets_a_restart_go_on() {
+    let channel = Channel::start("taobao").await;
+    channel.order(1);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = listener.local_addr().unwrap().to_string();
+    let setup = quick(Setup::new("watermark"));
+    let away = setup.clone().kafka(silent).with("kafka.create_partitions = 0");
+    let first = channel.serve(away, ENABLE, "").start().await;
+    let calls = &first.app.metrics().api_calls;
+    let read = calls.with_label_values(&["taobao", "taobao.trade.fullinfo.get", "ok"]);
+    eventually("the order was read", async || (read.get() > 0).then_some(())).await;
+    let key = format!("{}:v:watermark:taobao:s1:orders", setup.name);
+    assert_eq!(value(&key).await, None, "no watermark before the acknowledgement");
+    first.stop().await;
+    assert_eq!(value(&key).await, None);
+
+    let second = channel.serve(setup.clone(), ENABLE, "").start().await;
+    until_complete(&channel, &second).await;
+    let moved = eventually("the watermark moves", async || value(&key).await).await;
+    second.stop().await;
+    channel.order(2);
+    let third = channel.serve(setup, ENABLE, "").start().await;
+    let seen = until_complete(&channel, &third).await;
+    assert_eq!(newest(&seen).len(), 2);
+    eventually("it goes on from there", async || (value(&key).await? > moved).then_some(())).await;
+    third.stop().await;
+}
+
+async fn value(key: &str) -> Option<i64> {
+    let client = redis::Client::open(redis_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_calls_and_lost_answers_cost_time_and_no_order() {
+    let (channel, gateway) = polled("throttled").await;
+    let faults = Faults { throttle_every: 5, lost_answer_every: 7, ..Faults::default() };
+    channel.fake.set_faults(faults);
+    for seed in 0..20 {
+        channel.order(seed);
+    }
+    until_complete(&channel, &gateway).await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_is_renewed_and_the_new_one_survives_a_restart() {
+    let channel = Channel::start("taobao").await;
+    let setup = channel.serve(quick(Setup::new("token")), ENABLE, "");
+    let first = setup.clone().start().await;
+    channel.fake.set_faults(Faults { expired_tokens: true, ..Faults::default() });
+    channel.order(1);
+    until_complete(&channel, &first).await;
+    let renewed = first.app.metrics().token_renewals.with_label_values(&["taobao", "ok"]).get();
+    assert_eq!(renewed, 1);
+    first.stop().await;
+    channel.order(2);
+    let second = setup.start().await;
+    until_complete(&channel, &second).await;
+    let again = second.app.metrics().token_renewals.with_label_values(&["taobao", "ok"]).get();
+    assert_eq!(again, 0, "the stored token is used");
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_and_a_waybill_go_back_to_the_shop_the_order_came_from() {
+    let (channel, gateway) = polled("back").await;
+    for seed in 0..10 {
+        channel.order(seed);
+    }
+    let seen = until_complete(&channel, &gateway).await;
+    let ready = seen
+        .iter()
+        .find(|record| {
+            record.value["status"] == "awaiting_shipment"
+                && record.value["type"] == "normal"
+                && record.value["shipping"]["holds"].is_null()
+        })
+        .expect("some order may ship");
+    let order = ready.value["order_id"].as_str().unwrap();
+    let line = &ready.value["lines"][0];
+    let sku = line["sku_id"].as_str().or(line["product_id"].as_str()).unwrap();
+    let erp = Erp::new(&gateway.setup);
+    let stock = json!({"channel": "taobao", "shop": "s1", "sku_id": sku,
+        "product_id": line["product_id"], "available": 77, "version": 1});
+    erp.command("stock_commands", sku, &stock).await;
+    let waybill = json!({"channel": "taobao", "shop": "s1", "order_id": order,
+        "carrier": "SF", "number": "SF1234567890123"});
+    erp.command("waybill_commands", order, &waybill).await;
+    // The same again, as after a crash between call and offset.
+    erp.command("waybill_commands", order, &waybill).await;
+    let mut other = waybill.clone();
+    other["number"] = json!("SF9876543210987");
+    erp.command("waybill_commands", order, &other).await;
+    let mut results = gateway.topic("push_results");
+    let seen = results.until(4).await;
+    let outcome = |number: &str| -> Vec<&str> {
+        let of = seen.iter().filter(|result| result.value["number"] == number);
+        of.map(|result| result.value["outcome"].as_str().unwrap()).collect()
+    };
+    assert_eq!(outcome("SF1234567890123"), ["ok", "ok"], "{seen:#?}");
+    assert_eq!(outcome("SF9876543210987"), ["refused"], "{seen:#?}");
+    assert_eq!(channel.level(sku), Some(77));
+    let order = connectors::contract::model::OrderId::try_new(order).unwrap();
+    assert_eq!(channel.numbers(&order), ["SF1234567890123"]);
+    // Shipping changed the order at the channel, and the change comes in.
+    until_complete(&channel, &gateway).await;
+    gateway.stop().await;
+}

@@ -1,0 +1,136 @@
+//! Commands from Kafka to the channel, and what is said of them.
+
+use crate::support::{Channel, Erp, Setup, eventually};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn stock(sku: &str, available: u32, version: u64) -> Value {
+    json!({"channel": "partner", "shop": "s1", "sku_id": sku, "available": available, "version": version})
+}
+
+fn waybill(order: &str, number: &str) -> Value {
+    json!({"channel": "partner", "shop": "s1", "order_id": order, "carrier": "SF", "number": number})
+}
+
+const ENABLE: &str = "\"webhooks\", \"stock\", \"waybills\"";
+
+/// Any SKU that the fake's shop knows.
+fn sku(channel: &Channel) -> String {
+    channel.order(1);
+    channel.fake.stock(&channel.shop.shop).keys().next().expect("a shop has SKUs").clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_and_waybills_reach_the_channel_and_their_results_reach_kafka() {
+    let channel = Channel::start("partner").await;
+    let gateway = channel.serve(Setup::new("push"), ENABLE, "").start().await;
+    let (sku, order) = (sku(&channel), channel.order(7));
+    let erp = Erp::new(&gateway.setup);
+    erp.command("stock_commands", &sku, &stock(&sku, 41, 1)).await;
+    erp.command("waybill_commands", order.as_str(), &waybill(order.as_str(), "SF1234567890123"))
+        .await;
+    let mut results = gateway.topic("push_results");
+    let seen = results.until(2).await;
+    for result in seen {
+        assert_eq!(result.value["outcome"], "ok", "{result:#?}");
+        assert_eq!(result.headers["ce_type"], "push.result.v1");
+    }
+    assert_eq!(channel.level(&sku), Some(41));
+    assert_eq!(channel.numbers(&order), ["SF1234567890123"]);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_levels_the_newest_wins_few_are_sent_and_each_has_a_result() {
+    let channel = Channel::start("partner").await;
+    let slow = "limits.\"stock.updated\" = { per_second = 2, burst = 1 }";
+    let gateway = channel.serve(Setup::new("coalesce"), ENABLE, slow).start().await;
+    let sku = sku(&channel);
+    let erp = Erp::new(&gateway.setup);
+    for version in 1..=100 {
+        erp.command("stock_commands", &sku, &stock(&sku, 1000 - version, u64::from(version))).await;
+    }
+    // Late and old: it must not overwrite.
+    erp.command("stock_commands", &sku, &stock(&sku, 5, 3)).await;
+    let mut results = gateway.topic("push_results");
+    let seen = results.until(101).await;
+    let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
+    for result in seen {
+        *outcomes.entry(result.value["outcome"].as_str().unwrap()).or_default() += 1;
+    }
+    assert_eq!(channel.level(&sku), Some(900), "{outcomes:?}");
+    assert!(outcomes["ok"] <= 10, "{outcomes:?}");
+    assert_eq!(outcomes["ok"] + outcomes["superseded"], 101, "{outcomes:?}");
+    let calls: u64 = channel.fake.calls().values().sum();
+    assert!(calls <= 10, "{:?}", channel.fake.calls());
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_commands_go_to_the_dead_letters_with_the_reason_and_the_partition_goes_on() {
+    let channel = Channel::start("partner").await;
+    let gateway = channel.serve(Setup::new("dead"), ENABLE, "").start().await;
+    let sku = sku(&channel);
+    let erp = Erp::new(&gateway.setup);
+    let mut negative = stock(&sku, 1, 1);
+    negative["available"] = json!(-13_800_000_000_i64);
+    let mut stranger = stock(&sku, 1, 1);
+    stranger["shop"] = json!("s9");
+    let mut nameless = waybill("1", "SF1");
+    nameless["carrier"] = json!("");
+    erp.raw("stock_commands", "k", b"<html>").await;
+    erp.raw("stock_commands", "k", &vec![b'x'; 900_000]).await;
+    erp.command("stock_commands", "k", &negative).await;
+    erp.command("stock_commands", "k", &stranger).await;
+    erp.command("waybill_commands", "k", &nameless).await;
+    erp.command("stock_commands", &sku, &stock(&sku, 12, 2)).await;
+    let mut dead = gateway.topic("push_dlq");
+    let seen = dead.until(5).await;
+    let paths: Vec<&str> = seen.iter().filter_map(|letter| letter.value["path"].as_str()).collect();
+    for path in ["available", "shop", "carrier"] {
+        assert!(paths.contains(&path), "{paths:?}");
+    }
+    for letter in seen {
+        assert!(letter.value["sealed"].as_str().unwrap().len() > 10);
+        assert!(!letter.value.to_string().contains("13800000000"));
+    }
+    eventually("the good one is carried", async || (channel.level(&sku) == Some(12)).then_some(()))
+        .await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_channel_is_away_waits_in_kafka_for_the_next_process() {
+    let channel = Channel::start("partner").await;
+    let setup = Setup::new("resume").with("egress.timeout_ms = 200");
+    // Nobody listens there.
+    let nowhere = "127.0.0.1:1".parse().unwrap();
+    let first = channel.serve_at(setup.clone(), nowhere, ENABLE, "").start().await;
+    let sku = sku(&channel);
+    let erp = Erp::new(&first.setup);
+    erp.command("stock_commands", &sku, &stock(&sku, 33, 1)).await;
+    let calls = &first.app.metrics().api_calls;
+    eventually("it was tried", async || {
+        let tried = calls.with_label_values(&["partner", "stock.updated", "unavailable"]).get();
+        (tried > 0).then_some(())
+    })
+    .await;
+    first.stop().await;
+    assert_ne!(channel.level(&sku), Some(33));
+
+    let setup = channel.serve(setup, ENABLE, "");
+    let second = setup.clone().start().await;
+    eventually("it is carried", async || (channel.level(&sku) == Some(33)).then_some(())).await;
+    second.topic("push_results").until(1).await;
+    second.stop().await;
+    let before = channel.fake.calls();
+
+    // Its offset is stored: a third process has nothing to do for it.
+    let third = setup.start().await;
+    erp.command("stock_commands", &sku, &stock(&sku, 34, 2)).await;
+    eventually("the next is carried", async || (channel.level(&sku) == Some(34)).then_some(()))
+        .await;
+    let (before, after): (u64, u64) = (before.values().sum(), channel.fake.calls().values().sum());
+    assert_eq!(after, before + 1, "one call for the one new command");
+    third.stop().await;
+}

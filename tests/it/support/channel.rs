@@ -1,0 +1,111 @@
+//! A fake channel on a socket, and the ERP's side of the command topics.
+
+use super::{Setup, kafka};
+use channel_gateway::clock::{Clock, SystemClock};
+use channel_gateway::shutdown::Shutdown;
+use channel_gateway::simulate;
+use connectors::contract::model::{OrderId, ShopId, Timestamp};
+use connectors::testkit::{Fake, FakeShop};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A channel of the registry with one shop, on a socket of its own.
+pub(crate) struct Channel {
+    pub(crate) name: &'static str,
+    pub(crate) fake: Arc<dyn Fake>,
+    pub(crate) shop: FakeShop,
+    pub(crate) address: SocketAddr,
+}
+
+impl Channel {
+    pub(crate) async fn start(name: &'static str) -> Self {
+        let shop = FakeShop {
+            shop: ShopId::try_new("s1").unwrap(),
+            app_key: "12345678".to_owned(),
+            secret: super::SECRET.to_owned(),
+            token: "test-token".to_owned(),
+        };
+        let fake = (connectors::find(name).unwrap().fake)(vec![shop.clone()]);
+        let local = "127.0.0.1:0".parse().unwrap();
+        // Ends with the test's runtime.
+        let address =
+            simulate::serve(Arc::clone(&fake), local, &Shutdown::default()).await.unwrap();
+        Self { name, fake, shop, address }
+    }
+
+    /// A gateway that serves the channel's shop.
+    pub(crate) fn serve(&self, setup: Setup, enable: &str, more: &str) -> Setup {
+        self.serve_at(setup, self.address, enable, more)
+    }
+
+    /// The same, where the channel is to be found elsewhere.
+    pub(crate) fn serve_at(
+        &self,
+        setup: Setup,
+        address: SocketAddr,
+        enable: &str,
+        more: &str,
+    ) -> Setup {
+        let FakeShop { shop, app_key, secret, token } = &self.shop;
+        setup.shop(&format!(
+            "channel = \"{}\"\nid = \"{shop}\"\nenable = [{enable}]\nbase_url = \"http://{address}/api\"\n\
+             app_key = \"{app_key}\"\napp_secret = \"dev:{secret}\"\ntoken = \"dev:{token}\"\n\
+             refresh_token = \"dev:{token}-refresh\"\nwebhook_secrets = [\"dev:{secret}\"]\n{more}",
+            self.name
+        ))
+    }
+
+    pub(crate) fn order(&self, seed: u64) -> OrderId {
+        self.fake.create_order(&self.shop.shop, seed, now())
+    }
+
+    /// Tracking numbers that the channel knows of an order.
+    pub(crate) fn numbers(&self, order: &OrderId) -> Vec<String> {
+        let shipments = self.fake.shipments(&self.shop.shop);
+        shipments.get(order).into_iter().flatten().map(|(_, number)| number.clone()).collect()
+    }
+
+    pub(crate) fn level(&self, sku: &str) -> Option<u32> {
+        self.fake.stock(&self.shop.shop).get(sku).copied()
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// Publishes commands as an ERP does.
+pub(crate) struct Erp {
+    producer: FutureProducer,
+    setup: Setup,
+}
+
+impl Erp {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", kafka())
+            .set("topic.metadata.refresh.interval.ms", "500")
+            .create()
+            .unwrap();
+        Self { producer, setup: setup.clone() }
+    }
+
+    pub(crate) async fn command(&self, topic: &str, key: &str, command: &Value) {
+        self.raw(topic, key, command.to_string().as_bytes()).await;
+    }
+
+    /// Everything goes to partition 0: one shop's commands are in one partition.
+    pub(crate) async fn raw(&self, topic: &str, key: &str, payload: &[u8]) {
+        let topic = self.setup.topic_name(topic);
+        let record = FutureRecord::to(&topic).key(key).payload(payload).partition(0);
+        self.producer
+            .send(record, Duration::from_secs(30))
+            .await
+            .map_err(|(error, _)| error)
+            .unwrap();
+    }
+}
