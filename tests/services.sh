@@ -43,14 +43,14 @@ need_packages() {
     [ -d "$jars" ] || have mvn || echo maven
   fi
   # librdkafka builds its C and C++ halves with its own configure and make; zlib comes with its crate.
-  have cc || echo gcc libc6-dev
+  have cc || printf '%s\n' gcc libc6-dev
   have c++ || echo g++
   have make || echo make
 }
 
 install_packages() {
   local packages sudo=()
-  read -ra packages <<<"$(need_packages | xargs)"
+  mapfile -t packages < <(need_packages)
   [ ${#packages[@]} -gt 0 ] || return 0
   [ "$(id -u)" -eq 0 ] || sudo=(sudo)
   if ! have apt-get || ! have "${sudo[0]:-env}"; then

@@ -29,6 +29,10 @@ macro_rules! metrics {
             /// Names and help of all metrics, for documents and for the test that reads dashboards.
             pub const NAMES: &[(&str, &str)] = &[$(($name, $help)),+];
 
+            /// Name, kind and labels of all metrics, for the same. The kind is a type of the `prometheus` crate.
+            pub const SHAPES: &[(&str, &str, &[&str])] =
+                &[$(($name, stringify!($kind), metrics!(@labels $($labels)?))),+];
+
             /// Builds and registers every metric.
             pub fn try_new() -> Result<Self, prometheus::Error> {
                 let registry = Registry::new();
@@ -40,6 +44,8 @@ macro_rules! metrics {
             }
         }
     };
+    (@labels) => { &[] };
+    (@labels $labels:expr) => { $labels };
     (@new IntCounter, $name:literal, $help:literal) => { IntCounter::new($name, $help) };
     (@new IntGauge, $name:literal, $help:literal) => { IntGauge::new($name, $help) };
     (@new IntCounterVec, $name:literal, $help:literal, $labels:expr) => {

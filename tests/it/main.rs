@@ -1,8 +1,14 @@
-//! End to end: the real composition, real sockets, a real Redis and a real Kafka.
+//! End to end: the real composition, real sockets, a real Redis and a real Kafka. And the rules of the house.
 
 /// The command line: configs, signatures, schemas.
 #[cfg(test)]
 mod config;
+/// What operators look at: dashboards, alerts, runbook.
+#[cfg(test)]
+mod dashboards;
+/// What is depended on: licences, sources, versions.
+#[cfg(test)]
+mod dependencies;
 /// The public listener against clients that are slow, many, or odd.
 #[cfg(test)]
 mod edge;
@@ -15,8 +21,14 @@ mod poll;
 /// Commands to the channel, and what is said of them.
 #[cfg(test)]
 mod push;
+/// The files of this repository, for the rules below.
+#[cfg(test)]
+mod repository;
 #[cfg(test)]
 mod support;
+/// The rules of the house.
+#[cfg(test)]
+mod tidy;
 /// From a delivery's bytes to its record and its answer.
 #[cfg(test)]
 mod webhook;
