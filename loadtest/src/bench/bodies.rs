@@ -80,7 +80,12 @@ impl Bodies {
         request.clear();
         request.extend_from_slice(&variant.request);
         let id = (self.first + index as u64).to_string();
-        for (at, text) in variant.ids.iter().map(|at| (at, id.as_bytes())).chain([(&variant.signature, signature)]) {
+        for (at, text) in variant
+            .ids
+            .iter()
+            .map(|at| (at, id.as_bytes()))
+            .chain([(&variant.signature, signature)])
+        {
             request.get_mut(*at..at + text.len()).context("a gap")?.copy_from_slice(text);
         }
         Ok(variant)
@@ -97,7 +102,8 @@ impl Variant {
              webhook-signature: v1,{NO_SIGNATURE}\r\n\r\n{body}"
         );
         let mut ids = request.match_indices(NO_ID).map(|(at, _)| at);
-        let ids = [ids.next().context("no id in the head")?, ids.next().context("no id in the body")?];
+        let ids =
+            [ids.next().context("no id in the head")?, ids.next().context("no id in the body")?];
         let signature = request.find(NO_SIGNATURE).context("no signature")?;
         let body = request.len() - length;
         Ok(Self { request: request.into_bytes(), ids, signature, body })

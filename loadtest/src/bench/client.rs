@@ -45,7 +45,8 @@ fn status_of_whole(answer: &[u8]) -> Result<Option<u16>> {
         return Ok(None);
     };
     let wrong = || Error::other("an answer without status or content-length");
-    let head = answer.get(..end).and_then(|head| std::str::from_utf8(head).ok()).ok_or_else(wrong)?;
+    let head =
+        answer.get(..end).and_then(|head| std::str::from_utf8(head).ok()).ok_or_else(wrong)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(wrong)?;
     let length: usize = head
         .lines()

@@ -64,7 +64,10 @@ mod tests {
             let at = bucket(value);
             assert!(at >= before, "{value}");
             let highest = highest_in(at);
-            assert!(highest >= value && (highest - value) * 64 <= value.max(64), "{value} {highest}");
+            assert!(
+                highest >= value && (highest - value) * 64 <= value.max(64),
+                "{value} {highest}"
+            );
             before = at;
         }
     }

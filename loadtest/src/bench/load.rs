@@ -141,7 +141,10 @@ impl Shared {
         if every > 0 && number % every == 0 && made >= DUPLICATE_OF {
             return Ok((number, made - DUPLICATE_OF));
         }
-        ensure!(made < self.bodies.len(), "the server was faster than the orders that were prepared");
+        ensure!(
+            made < self.bodies.len(),
+            "the server was faster than the orders that were prepared"
+        );
         seen.orders.push(false);
         Ok((number, made))
     }

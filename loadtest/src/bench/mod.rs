@@ -120,7 +120,9 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
     if let Some(last) = compared.last() {
         let rate = (last.lower_rate() / 2).max(1);
         let connections = CONNECTIONS.into_iter().max().unwrap_or(1);
-        let title = format!("{rate} orders/s at even distances over up to {connections} connections, open loop");
+        let title = format!(
+            "{rate} orders/s at even distances over up to {connections} connections, open loop"
+        );
         compared.push(bench.compare(title, connections, Pace::Open(rate)).await?);
     }
     let last_line =

@@ -52,7 +52,13 @@ impl Server {
         let (mut command, config) = match kind {
             Kind::Floor => {
                 let mut command = Command::new(&own);
-                command.args(["floor", "--topic", &place.run, "--prefix", &format!("{}:", place.run)]);
+                command.args([
+                    "floor",
+                    "--topic",
+                    &place.run,
+                    "--prefix",
+                    &format!("{}:", place.run),
+                ]);
                 command.args(["--redis", &place.redis, "--kafka", &place.kafka]);
                 (command, None)
             }

@@ -89,7 +89,8 @@ impl Comparison {
 
     /// Lowest and highest ratio of server CPU in one pair.
     fn pair_ratios(&self) -> [u64; 2] {
-        let ratios = self.pairs.iter().map(|[floor, other]| server(other) * 100 / server(floor).max(1));
+        let ratios =
+            self.pairs.iter().map(|[floor, other]| server(other) * 100 / server(floor).max(1));
         [ratios.clone().min().unwrap_or(0), ratios.max().unwrap_or(0)]
     }
 
@@ -102,12 +103,9 @@ impl Comparison {
                 let [low, middle, high] = self.spread(side, figure).map(show);
                 if low == high { middle } else { format!("{middle} ({low}–{high})") }
             };
-            let part = |index: usize| {
-                move |run: &Run| run.cpu.get(index).copied().unwrap_or(0)
-            };
-            let quantile = |index: usize| {
-                move |run: &Run| run.latency.get(index).copied().unwrap_or(0)
-            };
+            let part = |index: usize| move |run: &Run| run.cpu.get(index).copied().unwrap_or(0);
+            let quantile =
+                |index: usize| move |run: &Run| run.latency.get(index).copied().unwrap_or(0);
             let sum = |figure: fn(&Ledger) -> u64| {
                 self.runs(side).map(|run| figure(&run.ledger)).sum::<u64>()
             };
@@ -146,7 +144,8 @@ impl Comparison {
         let mut text = String::new();
         let runs = || self.pairs.iter().flatten();
         if runs().any(|run| run.generator >= 90) {
-            text += "The generator used a whole core in some run: the server could have done more.\n";
+            text +=
+                "The generator used a whole core in some run: the server could have done more.\n";
         }
         let late = runs().map(|run| run.late).max().unwrap_or(0);
         if late > 0 {
@@ -191,7 +190,8 @@ mod tests {
     use super::*;
 
     fn run(server: u64, kafka: u64) -> Run {
-        let ledger = Ledger { made: 10, answered: 10, records: 10, orders: 10, ..Ledger::default() };
+        let ledger =
+            Ledger { made: 10, answered: 10, records: 10, orders: 10, ..Ledger::default() };
         let cpu = [server, 1_000, kafka, 1_000];
         Run { per_second: 5, cpu, latency: [1_000; 3], late: 0, generator: 10, peak_mb: 9, ledger }
     }
