@@ -101,16 +101,15 @@ async fn work(mut client: Client, shared: Rc<Shared>) -> anyhow::Result<()> {
         if Instant::now() >= shared.end {
             return Ok(());
         }
-        let (number, order) = shared.next()?;
+        let due = shared.due();
+        if due.is_some_and(|due| due >= shared.end) {
+            return Ok(());
+        }
+        let order = shared.next()?;
         shared.bodies.write(order, &mut request)?;
-        let from = match shared.load.pace {
-            Pace::Closed => Instant::now(),
-            Pace::Open(per_second) => {
-                let due = shared.start + Duration::from_nanos(number * 1_000_000_000 / per_second);
-                if due >= shared.end {
-                    shared.seen.borrow_mut().sent -= 1;
-                    return Ok(());
-                }
+        let from = match due {
+            None => Instant::now(),
+            Some(due) => {
                 shared.wait_until(due).await;
                 due
             }
@@ -132,21 +131,32 @@ async fn work(mut client: Client, shared: Rc<Shared>) -> anyhow::Result<()> {
 }
 
 impl Shared {
-    /// Number of the next delivery and the order in it.
-    fn next(&self) -> anyhow::Result<(u64, usize)> {
+    /// When the next delivery is due; none in the closed loop.
+    fn due(&self) -> Option<Instant> {
+        match self.load.pace {
+            Pace::Closed => None,
+            Pace::Open(per_second) => {
+                let sent = self.seen.borrow().sent;
+                Some(self.start + Duration::from_nanos(sent * 1_000_000_000 / per_second))
+            }
+        }
+    }
+
+    /// The order of the next delivery.
+    fn next(&self) -> anyhow::Result<usize> {
         let mut seen = self.seen.borrow_mut();
         let number = seen.sent;
         seen.sent += 1;
         let (made, every) = (seen.orders.len(), self.load.duplicate_every);
-        if every > 0 && number % every == 0 && made >= DUPLICATE_OF {
-            return Ok((number, made - DUPLICATE_OF));
+        if every > 0 && number.is_multiple_of(every) && made >= DUPLICATE_OF {
+            return Ok(made - DUPLICATE_OF);
         }
         ensure!(
             made < self.bodies.len(),
             "the server was faster than the orders that were prepared"
         );
         seen.orders.push(false);
-        Ok((number, made))
+        Ok(made)
     }
 
     async fn wait_until(&self, due: Instant) {
