@@ -1,6 +1,8 @@
 //! Drives the gateway: the demo, the load, and the bare pipeline that the load is compared with.
 
+mod bench;
 mod demo;
+mod floor;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,12 +22,18 @@ struct Cli {
 enum Command {
     /// Runs the main job on the embedded default, with fake channels and a small ERP; ends with a ledger
     Demo(demo::Args),
+    /// Measures the gateway against the bare pipeline beside a real Redis and a real Kafka, and closes the ledger of each run
+    Bench(bench::Args),
+    /// Serves the bare pipeline that `bench` compares with: signature, parse, claim, Kafka, confirm, and nothing else
+    Floor(floor::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => demo::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
+        Command::Floor(args) => floor::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
