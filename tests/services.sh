@@ -42,6 +42,8 @@ need_packages() {
     java_is_new || echo default-jre-headless
     [ -d "$jars" ] || have mvn || echo maven
   fi
+  # The independent client of the end-to-end tests.
+  have kcat || echo kcat
   # librdkafka builds its C and C++ halves with its own configure and make; zlib comes with its crate.
   have cc || printf '%s\n' gcc libc6-dev
   have c++ || echo g++

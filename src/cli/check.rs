@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
             shop.enabled.iter().map(|capability| capability.as_str()).collect();
         line(format_args!("{}/{}: {}", shop.entry.channel, shop.id, enabled.join(", ")));
     }
-    line(format_args!("ok: {} shops", plan.shops.len()));
+    line(format_args!("ok, shops: {}", plan.shops.len()));
     Ok(())
 }
 

@@ -2,7 +2,10 @@
 
 use super::check;
 use crate::app::App;
+use crate::config::{Plan, ShopPlan};
+use crate::output::complain;
 use crate::telemetry;
+use connectors::contract::Capability;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,15 +23,17 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<(), String> {
     let plan = check::plan(args.dev, args.config.as_deref())?;
     telemetry::start(&plan.config.telemetry);
+    let shown = if args.dev { webhooks(&plan, args.config.is_none()) } else { Vec::new() };
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let app = App::start(plan).await.map_err(|error| error.to_string())?;
+    for webhook in shown {
+        complain(format_args!("webhooks  http://{}{webhook}", app.address()));
+    }
     if args.dev {
-        let (address, bootstrap) = (app.address(), app.bootstrap());
-        crate::output::complain(format_args!(
-            "webhooks  http://{address}/v1/partner/dev   (secret whsec_Y2hhbm5lbC1nYXRld2F5LWRldi1zZWNyZXQtMDE=)\n\
-             operators http://{}/readyz, /metrics\n\
-             watch     kcat -b {bootstrap} -t orders.v1 -C -f '%k %h\\n%s\\n'",
-            app.admin()
+        complain(format_args!("operators http://{}/readyz, /metrics", app.admin()));
+        complain(format_args!(
+            "watch     kcat -b {} -t orders.v1 -C -f '%k %h\\n%s\\n'",
+            app.bootstrap()
         ));
     }
     tokio::select! {
@@ -37,4 +42,14 @@ pub(super) async fn run(args: Args) -> Result<(), String> {
     }
     app.stop().await;
     Ok(())
+}
+
+/// Paths that take webhooks, with the secret where it is the compiled-in one that everybody knows.
+fn webhooks(plan: &Plan, known: bool) -> Vec<String> {
+    let takes = |shop: &&ShopPlan| shop.enabled.contains(&Capability::Webhooks);
+    let show = |shop: &ShopPlan| {
+        let secret = shop.keys.first().filter(|_| known).map_or("", |key| key.secret.expose_str());
+        format!("/v1/{}/{}  {secret}", shop.entry.channel, shop.id)
+    };
+    plan.shops.iter().filter(takes).map(show).collect()
 }

@@ -12,6 +12,20 @@ pub(super) const EMBEDDED: &str = "embedded";
 pub(super) const MEMORY: &str = "memory";
 /// SIGTERM to exit takes at most half a minute; the drain of requests is one part of it.
 const LONGEST_DRAIN_MS: u64 = 20_000;
+/// A sealed copy of a body must fit a record of the quarantine, which takes 4 MiB.
+const LARGEST_BODY_BYTES: usize = 3 << 20;
+/// librdkafka properties that the promises stand on, or that other settings say.
+const OURS: [&str; 9] = [
+    "acks",
+    "request.required.acks",
+    "enable.idempotence",
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "group.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+];
 const SECRET_WORDS: [&str; 4] = ["password", "secret", "sasl.jaas", "ssl.key.pem"];
 
 /// Judges settings. A plan is there only when no problem is more than a warning.
@@ -87,6 +101,11 @@ fn listen(config: &Config, problems: &mut Vec<Problem>) {
         let text = "must be at least 1 and not more than listen.body_budget_bytes";
         problems.push(Problem::new("listen.body_limit_bytes", text));
     }
+    if listen.body_limit_bytes > LARGEST_BODY_BYTES {
+        let text =
+            format!("must be at most {LARGEST_BODY_BYTES}: a sealed copy has to fit a record");
+        problems.push(Problem::new("listen.body_limit_bytes", text));
+    }
     for (key, value) in [
         ("listen.header_timeout_ms", listen.header_timeout_ms),
         ("listen.body_timeout_ms", listen.body_timeout_ms),
@@ -130,6 +149,15 @@ fn kafka(config: &Config, secrets: &Secrets, problems: &mut Vec<Problem>) -> Vec
     if BTreeSet::from(topics).len() != topics.len() {
         problems.push(Problem::new("kafka.topics", "two topics have one name"));
     }
+    for name in kafka.properties.keys().filter(|name| OURS.contains(&name.as_str())) {
+        let text = "the gateway sets this itself: its promises stand on it";
+        problems.push(Problem::new(format!("kafka.properties.{name:?}"), text));
+    }
+    let protocol = kafka.properties.get("security.protocol").map(|value| value.to_lowercase());
+    if protocol.is_some_and(|protocol| protocol.ends_with("ssl")) && !cfg!(feature = "kafka-tls") {
+        let text = "this build has no TLS to Kafka; build with --features kafka-tls";
+        problems.push(Problem::new("kafka.properties.\"security.protocol\"", text));
+    }
     for name in kafka.properties.keys() {
         if SECRET_WORDS.iter().any(|word| name.contains(word)) {
             let text = "this is a secret: write it under [kafka.secret_properties] as a reference";
@@ -147,6 +175,11 @@ fn store(config: &Config, secrets: &Secrets, problems: &mut Vec<Problem>) -> Opt
     let store = &config.store;
     let secret = secrets.get("store.secret_url", store.secret_url.as_ref(), problems);
     if store.secret_url.is_some() {
+        let is_tls = secret.as_ref().is_some_and(|url| url.expose().starts_with(b"rediss://"));
+        if is_tls {
+            let text = "this build has no TLS to Redis; put a TLS tunnel in between";
+            problems.push(Problem::new("store.secret_url", text));
+        }
         return secret;
     }
     if store.url == MEMORY {
@@ -156,7 +189,12 @@ fn store(config: &Config, secrets: &Secrets, problems: &mut Vec<Problem>) -> Opt
         }
         return None;
     }
-    let scheme = ["redis://", "rediss://", "unix://", "redis+unix://"];
+    if store.url.starts_with("rediss://") {
+        let text = "this build has no TLS to Redis; put a TLS tunnel in between";
+        problems.push(Problem::new("store.url", text));
+        return None;
+    }
+    let scheme = ["redis://", "unix://", "redis+unix://"];
     if !scheme.iter().any(|scheme| store.url.starts_with(scheme)) {
         problems.push(Problem::new("store.url", "expected redis://HOST:PORT or `memory`"));
         return None;

@@ -157,13 +157,20 @@ impl ShopApi {
             now: self.clock.now(),
         };
         let renewed = self.token.renew(self.connector.auth(), &session, refused).await;
-        let outcome = renewed.as_ref().map_or_else(|error| error.kind().label(), |()| "ok");
-        self.metrics.token_renewals.with_label_values(&[self.channel, outcome]).inc();
-        if let Err(error) = &renewed {
-            let (channel, shop) = (self.channel, &self.account.shop);
-            tracing::error!(channel, %shop, %error, "the token cannot be renewed; the shop needs a person");
+        let (channel, shop) = (self.channel, &self.account.shop);
+        let count = |outcome| {
+            self.metrics.token_renewals.with_label_values(&[channel, outcome]).inc();
+        };
+        match renewed {
+            Ok(true) => count("ok"),
+            Ok(false) => {}
+            Err(error) => {
+                count(error.kind().label());
+                tracing::error!(channel, %shop, %error, "the token cannot be renewed; the shop needs a person");
+                return Err(error);
+            }
         }
-        renewed
+        Ok(())
     }
 
     fn set_paused(&self, paused: bool) {

@@ -87,16 +87,16 @@ impl TokenCell {
         })
     }
 
-    /// Renews the token that was refused. Whoever comes second finds it renewed.
+    /// Renews the token that was refused. Whoever comes second finds it renewed, and hears `false`.
     pub(super) async fn renew(
         &self,
         auth: &dyn Auth,
         session: &Session<'_>,
         refused: &Token,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut next_renewal = self.next_renewal.lock().await;
         if self.current.load().as_deref().is_some_and(|token| token.access != refused.access) {
-            return Ok(());
+            return Ok(false);
         }
         if next_renewal.is_some_and(|at| Instant::now() < at) {
             return Err(Error::new(ErrorKind::Unauthorized, "the last renewal failed just now"));
@@ -110,7 +110,7 @@ impl TokenCell {
         };
         self.keep(&token).await;
         self.current.store(Some(Arc::new(token)));
-        Ok(())
+        Ok(true)
     }
 
     /// A refresh token works once, so losing the new one costs a person's work: it is stored before it is used.

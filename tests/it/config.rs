@@ -27,7 +27,7 @@ async fn a_good_config_is_summed_up_shop_by_shop() {
     let (code, said) = check(text, &[KEY, ("SECRET", SECRET)]).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("partner/one: webhooks, stock"), "{said}");
-    assert!(said.contains("ok: 1 shops"), "{said}");
+    assert!(said.contains("ok, shops: 1"), "{said}");
 }
 
 #[tokio::test]
@@ -158,5 +158,39 @@ async fn help_teaches() {
     assert_eq!(code, 0);
     for word in ["run --dev", "check --config", "sign", "schema", "simulate", "unseal", "partner"] {
         assert!(said.contains(word), "{word}\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_production_example_passes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/production.example.toml");
+    let names = [
+        "GATEWAY_ADMIN_TOKEN",
+        "KAFKA_PASSWORD",
+        "TAOBAO_APP_SECRET",
+        "TAOBAO_EXAMPLE_TOKEN",
+        "TAOBAO_EXAMPLE_REFRESH_TOKEN",
+        "PARTNER_ACME_SECRET",
+        "PARTNER_ACME_OLD_SECRET",
+    ];
+    let mut env = vec![("GATEWAY_SEALING_KEY", KEY.1), ("GATEWAY_REDIS_URL", "redis://r:6379")];
+    env.extend(names.iter().map(|name| (*name, SECRET)));
+    let (code, said, complaints) = run(&["check", "--config", path], &env).await;
+    assert_eq!(code, 0, "{said}{complaints}");
+}
+
+#[tokio::test]
+async fn what_would_undo_the_promises_is_refused() {
+    let text = "sealing_key = \"env:KEY\"\n[listen]\nbody_limit_bytes = 8388608\n[kafka.properties]\n\"acks\" = \"0\"\n\
+        \"enable.idempotence\" = \"false\"\n\"security.protocol\" = \"SASL_SSL\"\n[store]\nurl = \"rediss://redis:6379\"\n";
+    let (code, said) = check(text, &[KEY]).await;
+    assert_eq!(code, 1, "{said}");
+    for expected in [
+        "line 3: listen.body_limit_bytes: must be at most",
+        "line 5: kafka.properties.\"acks\": the gateway sets this itself",
+        "line 6: kafka.properties.\"enable.idempotence\": the gateway sets this itself",
+        "line 9: store.url: this build has no TLS to Redis",
+    ] {
+        assert!(said.contains(expected), "missing: {expected}\n{said}");
     }
 }

@@ -46,8 +46,16 @@ async fn whoever_stops_sending_is_closed_in_every_phase() {
     assert_eq!(parse(&stalled).status, 408, "{stalled}");
     // Served once, then idle.
     let idle = head.replace("Connection: close", "Connection: keep-alive");
-    let idle = until_closed(&gateway, format!("{idle}twenty bytes of body").as_bytes()).await;
-    assert_eq!(parse(&idle).status, 400, "{idle}");
+    let idle = format!("{idle}twenty bytes of body");
+    crate::support::eventually(
+        "the answer is the sender's fault, and then it closes",
+        async || {
+            let status = parse(&until_closed(&gateway, idle.as_bytes()).await).status;
+            assert!(status == 400 || status == 503, "{status}");
+            (status == 400).then_some(())
+        },
+    )
+    .await;
     assert_eq!(gateway.app.metrics().connections.get(), 0);
     gateway.stop().await;
 }

@@ -239,7 +239,11 @@ fn no_test_is_ignored() {
 /// Rust files of a folder but for test files, with their text.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let is_test = |path: &Path| {
-        path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
+        let stem = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        stem == "tests"
+            || stem.starts_with("tests_")
+            || stem.ends_with("_tests")
+            || path.components().any(|part| part.as_os_str() == "tests")
     };
     files(folder, "rs")
         .into_iter()

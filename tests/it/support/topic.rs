@@ -55,7 +55,7 @@ impl Topic {
                 Ok(Ok(message)) => self.seen.push(seen(&message)),
                 // The topic may not exist yet.
                 Ok(Err(_)) => {}
-                Err(_) => panic!("never: {what}; seen {:#?}", self.seen),
+                Err(elapsed) => panic!("never, {elapsed}: {what}; seen {:#?}", self.seen),
             }
         }
         &self.seen
