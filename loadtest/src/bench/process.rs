@@ -123,17 +123,17 @@ impl Server {
 /// is full, 50 ms pass without Redis' fault, and orders that bypass the store would be cheaper than they are.
 fn gateway_config(place: &Place) -> String {
     let Place { redis, kafka, bench, run } = place;
-    let mut text = format!(
+    let text = format!(
         "sealing_key = \"env:BENCH_SEALING_KEY\"\nlisten.address = \"127.0.0.1:0\"\nadmin.address = \"127.0.0.1:0\"\n\
          store.url = \"{redis}\"\nstore.prefix = \"{run}:\"\nstore.timeout_ms = 1000\nkafka.bootstrap = \"{kafka}\"\nkafka.group = \"{bench}\"\n\
          kafka.create_partitions = 1\ntelemetry.log = \"info,rdkafka=error\"\nkafka.topics.orders = \"{run}\"\n"
     );
-    for topic in
+    let topics: Vec<String> =
         ["refunds", "quarantine", "stock_commands", "waybill_commands", "push_results", "push_dlq"]
-    {
-        text += &format!("kafka.topics.{topic} = \"{bench}.{topic}\"\n");
-    }
-    text + "[[shops]]\nchannel = \"partner\"\nid = \"bench\"\nenable = [\"webhooks\"]\n\
+            .map(|topic| format!("kafka.topics.{topic} = \"{bench}.{topic}\"\n"))
+            .into();
+    text + &topics.concat()
+        + "[[shops]]\nchannel = \"partner\"\nid = \"bench\"\nenable = [\"webhooks\"]\n\
             webhook_secrets = [\"env:BENCH_SECRET\"]\n"
 }
 

@@ -89,9 +89,9 @@ async fn carry(
 }
 
 fn found(answer: &Value) -> Found {
-    match answer {
-        Value::Nil => Found::Nothing,
-        Value::BulkString(value) if value == b"1" => Found::Published,
-        _ => Found::Claimed,
+    if matches!(answer, Value::Nil) {
+        return Found::Nothing;
     }
+    let is_fact = matches!(answer, Value::BulkString(value) if value == b"1");
+    if is_fact { Found::Published } else { Found::Claimed }
 }
