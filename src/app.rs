@@ -89,6 +89,8 @@ impl App {
             _ => None,
         };
         let base = base(&plan, embedded.as_ref())?;
+        // Bound before anybody can hear "ready": from here on a connection waits instead of being refused.
+        let listener = bind(plan.config.listen.address).await?;
         let admin = start_admin(&plan, &base, &shutdown, &admin_shutdown).await?;
         if embedded.is_none() {
             create_topics(&plan, &base.bootstrap, &shutdown).await;
@@ -111,7 +113,7 @@ impl App {
             Arc::clone(&base.clock),
             Arc::clone(&base.metrics),
         );
-        let address = start_public(&plan, &base, webhooks, &shutdown).await?;
+        let address = start_public(&plan, &base, listener, webhooks, &shutdown)?;
         tracing::info!(%address, %admin, kafka = base.bootstrap, shops = plan.shops.len(), "started");
         Ok(Self {
             address,
@@ -238,9 +240,10 @@ async fn start_admin(
     Ok(address)
 }
 
-async fn start_public(
+fn start_public(
     plan: &Plan,
     base: &Base,
+    listener: Listener,
     webhooks: Webhooks,
     shutdown: &Shutdown,
 ) -> Result<SocketAddr, Error> {
@@ -251,7 +254,6 @@ async fn start_public(
         }
         _ => None,
     };
-    let listener = bind(listen.address).await?;
     let address = listener.address();
     let (limits, open) = (Limits::of(listen), base.metrics.connections.clone());
     let stop = shutdown.clone();

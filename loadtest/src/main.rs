@@ -22,9 +22,7 @@ struct Cli {
 enum Command {
     /// Runs the main job on the embedded default, with fake channels and a small ERP; ends with a ledger
     Demo(demo::Args),
-    /// Measures the gateway against the bare pipeline beside a real Redis and a real Kafka, and closes the ledger of each run
     Bench(bench::Args),
-    /// Serves the bare pipeline that `bench` compares with: signature, parse, claim, Kafka, confirm, and nothing else
     Floor(floor::Args),
 }
 

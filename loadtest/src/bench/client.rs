@@ -1,60 +1,59 @@
-//! The smallest HTTP/1.1 client that keeps a connection alive: one request, one answer with a `content-length`.
+//! A small HTTP/1.1 client: one kept-alive connection, one request at a time, nothing allocated for it.
 
-use std::io::{Error, ErrorKind, Result};
+use anyhow::{Context, bail, ensure};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// More than any answer of floor or gateway.
-const ANSWER_BYTES: usize = 16 * 1024;
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
+const HEADERS: usize = 32;
 
+/// A connection.
+#[derive(Debug)]
 pub(super) struct Client {
     stream: TcpStream,
-    answer: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Client {
-    pub(super) async fn connect(address: SocketAddr) -> Result<Self> {
+    pub(super) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, answer: Vec::with_capacity(ANSWER_BYTES) })
+        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request and reads its answer to the last byte; returns the status.
-    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+    /// Sends a whole request and reads the whole answer to it; returns its status.
+    pub(super) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
-        self.answer.clear();
+        self.buffer.clear();
         loop {
-            if self.stream.read_buf(&mut self.answer).await? == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            if let Some(status) = status_of_whole(&self.answer)? {
+            let read = self.stream.read_buf(&mut self.buffer).await?;
+            ensure!(read > 0, "the server closed a connection that waited for an answer");
+            if let Some(status) = whole(&self.buffer)? {
                 return Ok(status);
             }
-            if self.answer.len() >= ANSWER_BYTES {
-                return Err(Error::other("an answer is too long"));
-            }
+            ensure!(self.buffer.len() < ANSWER_LIMIT_BYTES, "an endless answer");
         }
     }
 }
 
-/// The status, once the answer is whole.
-fn status_of_whole(answer: &[u8]) -> Result<Option<u16>> {
-    const END: &[u8] = b"\r\n\r\n";
-    let Some(end) = answer.windows(END.len()).position(|window| window == END) else {
-        return Ok(None);
-    };
-    let wrong = || Error::other("an answer without status or content-length");
-    let head =
-        answer.get(..end).and_then(|head| std::str::from_utf8(head).ok()).ok_or_else(wrong)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(wrong)?;
-    let length: usize = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, length)| length.trim().parse().ok())
-        .ok_or_else(wrong)?;
-    Ok((answer.len() >= end + END.len() + length).then_some(status))
+/// The status, once head and body are complete.
+fn whole(bytes: &[u8]) -> anyhow::Result<Option<u16>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head) = response.parse(bytes)? else { return Ok(None) };
+    let status = response.code.context("an answer without status")?;
+    let length = response
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .context("an answer without content-length")?;
+    let length: usize = std::str::from_utf8(length.value)?.parse()?;
+    match bytes.len().cmp(&(head + length)) {
+        std::cmp::Ordering::Less => Ok(None),
+        std::cmp::Ordering::Equal => Ok(Some(status)),
+        std::cmp::Ordering::Greater => bail!("more than one answer to one request"),
+    }
 }
 
 #[cfg(test)]
@@ -63,11 +62,11 @@ mod tests {
 
     #[test]
     fn an_answer_counts_when_its_last_byte_is_there() {
-        let whole = b"HTTP/1.1 503 Away\r\nContent-Length: 2\r\n\r\nok";
-        for cut in 0..whole.len() {
-            assert_eq!(status_of_whole(&whole[..cut]).unwrap(), None, "{cut}");
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(whole(answer).unwrap(), Some(200));
+        for end in 0..answer.len() {
+            assert_eq!(whole(&answer[..end]).unwrap(), None, "{end}");
         }
-        assert_eq!(status_of_whole(whole).unwrap(), Some(503));
-        assert!(status_of_whole(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert!(whole(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}H").is_err());
     }
 }

@@ -1,100 +1,117 @@
-//! Both sides of a run: what was answered 200, and what is in its topic when the load has ended.
+//! The books of a run: what was answered must be in Kafka, and nothing may be there twice.
 
-use super::load::Seen;
-use anyhow::{Context, ensure};
+use super::load::Outcome;
+use super::orders::Orders;
+use anyhow::{Context, bail, ensure};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use std::collections::HashSet;
-use std::fmt;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The ledger of one run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Ledger {
-    /// Orders made, each with one or more deliveries.
-    pub(super) made: usize,
-    /// Orders of which a delivery was answered 200.
-    pub(super) answered: usize,
-    /// Deliveries answered otherwise. They are no orders and not lost: the sender knows.
-    pub(super) refused: u64,
-    /// Records in the topic, orders in it, and events by their `ce_id` where records have one.
-    pub(super) records: usize,
-    pub(super) orders: usize,
-    pub(super) events: Option<usize>,
-    /// Answered 200, but not in the topic.
-    pub(super) lost: usize,
-    /// In the topic, but never made.
-    pub(super) strange: usize,
+    /// Orders sent.
+    pub(super) made: u64,
+    /// Of these, answered 200.
+    pub(super) answered: u64,
+    /// Of these, in Kafka.
+    pub(super) in_kafka: u64,
+    /// Answered 200 and not in Kafka. Must be 0.
+    pub(super) lost: u64,
+    /// Records beyond the first of an order. Must be 0.
+    pub(super) twice: u64,
+    /// Records of orders that this run never sent. Must be 0.
+    pub(super) foreign: u64,
 }
 
 impl Ledger {
-    /// Reads the topic to its end. Blocks.
-    pub(super) fn of(kafka: &str, topic: &str, first: u64, seen: &Seen) -> anyhow::Result<Self> {
-        let mut there = vec![false; seen.orders.len()];
-        let mut events = HashSet::new();
-        let mut ledger = Self { made: seen.orders.len(), refused: seen.refused, ..Self::default() };
-        read(kafka, topic, |key, event| {
-            ledger.records += 1;
-            events.extend(event);
-            let number = key.rsplit(':').next().and_then(|id| id.parse::<u64>().ok());
-            let index = number.and_then(|number| usize::try_from(number.checked_sub(first)?).ok());
-            match index.and_then(|index| there.get_mut(index)) {
-                Some(there) => *there = true,
-                None => ledger.strange += 1,
-            }
-        })?;
-        ledger.orders = there.iter().filter(|there| **there).count();
-        ledger.events = (!events.is_empty()).then_some(events.len());
-        for (answered, there) in seen.orders.iter().zip(there) {
-            ledger.answered += usize::from(*answered);
-            ledger.lost += usize::from(*answered && !there);
-        }
-        Ok(ledger)
-    }
-
-    /// Records beyond one for each order.
-    pub(super) fn twice(&self) -> usize {
-        self.records.saturating_sub(self.orders.min(self.events.unwrap_or(self.orders)))
-    }
-
     pub(super) fn closes(&self) -> bool {
-        self.lost == 0
-            && self.twice() == 0
-            && self.strange == 0
-            && self.answered > 0
-            && self.events.is_none_or(|events| events == self.orders)
+        self.lost == 0 && self.twice == 0 && self.foreign == 0 && self.answered > 0
+    }
+
+    /// From whether each order was answered, and how many records it has.
+    fn of(orders: &[bool], records: &[u64], foreign: u64) -> Self {
+        let mut ledger = Self { foreign, ..Self::default() };
+        for (answered, records) in orders.iter().zip(records) {
+            ledger.made += 1;
+            ledger.answered += u64::from(*answered);
+            ledger.in_kafka += u64::from(*records > 0);
+            ledger.lost += u64::from(*answered && *records == 0);
+            ledger.twice += records.saturating_sub(1);
+        }
+        ledger
     }
 }
 
-impl fmt::Display for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { made, answered, refused, records, lost, strange, .. } = self;
-        let twice = self.twice();
-        write!(
-            f,
-            "made {made}, answered {answered}, deliveries refused {refused}, in Kafka {records}, lost {lost}, twice {twice}"
-        )?;
-        if *strange > 0 { write!(f, ", never made {strange}") } else { Ok(()) }
+/// The topics of the bench.
+pub(super) struct Topics {
+    bootstrap: String,
+    admin: AdminClient<DefaultClientContext>,
+    options: AdminOptions,
+}
+
+impl Topics {
+    pub(super) fn new(bootstrap: &str) -> anyhow::Result<Self> {
+        let admin = ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        Ok(Self { bootstrap: bootstrap.to_owned(), admin, options })
+    }
+
+    pub(super) async fn create(&self, name: &str, partitions: i32) -> anyhow::Result<()> {
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        for created in self.admin.create_topics([&topic], &self.options).await? {
+            match created {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, error)) => bail!("topic {name}: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete(&self, name: &str) -> anyhow::Result<()> {
+        for deleted in self.admin.delete_topics(&[name], &self.options).await? {
+            deleted.map_err(|(name, error)| anyhow::anyhow!("topic {name}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the topic of a run to its end and closes the ledger.
+    pub(super) async fn close(
+        &self,
+        topic: &str,
+        orders: Arc<Orders>,
+        outcome: &Outcome,
+    ) -> anyhow::Result<Ledger> {
+        let (bootstrap, topic, made) =
+            (self.bootstrap.clone(), topic.to_owned(), outcome.orders.len());
+        let read = move || count(&bootstrap, &topic, &orders, made);
+        let (records, foreign) = tokio::task::spawn_blocking(read).await??;
+        Ok(Ledger::of(&outcome.orders, &records, foreign))
     }
 }
 
-/// Hands every record's key and `ce_id` over, up to the end that each partition has now.
-fn read(
-    kafka: &str,
+/// Records of each order, and records of no order of this run.
+fn count(
+    bootstrap: &str,
     topic: &str,
-    mut take: impl FnMut(&str, Option<String>),
-) -> anyhow::Result<()> {
+    orders: &Orders,
+    made: usize,
+) -> anyhow::Result<(Vec<u64>, u64)> {
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", kafka)
+        .set("bootstrap.servers", bootstrap)
         .set("group.id", "bench-ledger")
         .set("enable.auto.commit", "false")
         .create()?;
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
     let partitions = metadata.topics().first().context("no such topic")?.partitions();
+    ensure!(!partitions.is_empty(), "topic {topic} has no partitions");
     let mut assignment = TopicPartitionList::new();
     let mut left = 0;
     for partition in partitions {
@@ -103,18 +120,18 @@ fn read(
         assignment.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
     }
     consumer.assign(&assignment)?;
-    let end = Instant::now() + PATIENCE;
+    let (mut records, mut foreign) = (vec![0; made], 0);
     while left > 0 {
-        ensure!(Instant::now() < end, "{left} records of {topic} cannot be read");
-        let message = consumer.poll(PATIENCE).context("a record in time")??;
-        let event = message.headers().and_then(|headers| {
-            headers.iter().find(|header| header.key == "ce_id").and_then(|header| header.value)
-        });
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        take(&text(message.key().unwrap_or_default()), event.map(text));
+        let record = consumer.poll(PATIENCE).context("the topic cannot be read to its end")??;
+        let number = orders.number(record.key().unwrap_or_default());
+        let slot = number.and_then(|number| usize::try_from(number).ok());
+        match slot.and_then(|slot| records.get_mut(slot)) {
+            Some(count) => *count += 1,
+            None => foreign += 1,
+        }
         left -= 1;
     }
-    Ok(())
+    Ok((records, foreign))
 }
 
 #[cfg(test)]
@@ -122,13 +139,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ledger_closes_only_when_everything_answered_is_there_once() {
-        let good = Ledger { made: 9, answered: 8, records: 8, orders: 8, ..Ledger::default() };
-        assert!(good.closes());
-        assert!(!Ledger { lost: 1, ..good }.closes());
-        assert!(!Ledger { records: 9, ..good }.closes());
-        assert!(!Ledger { events: Some(7), ..good }.closes());
-        assert!(!Ledger { strange: 1, ..good }.closes());
-        assert!(!Ledger::default().closes());
+    fn what_was_answered_and_is_not_there_is_lost_and_what_is_there_twice_is_twice() {
+        let ledger = Ledger::of(&[true, true, false, false, true], &[1, 0, 1, 0, 3], 0);
+        let expected = Ledger { made: 5, answered: 3, in_kafka: 3, lost: 1, twice: 2, foreign: 0 };
+        assert_eq!(ledger, expected);
+        assert!(!ledger.closes());
+        assert!(Ledger::of(&[true, false], &[1, 0], 0).closes());
+        assert!(!Ledger::of(&[true], &[1], 1).closes());
     }
 }

@@ -1,197 +1,207 @@
-//! The generator: closed loop (each connection sends when its answer is there) and open loop (on a schedule).
-//!
-//! It runs on one thread, so its own share of the machine is known and bounded. In the open loop a latency counts from
-//! the moment at which the order was due, whoever was late; how late the generator itself was is kept apart.
+//! The generator: connections that send orders and write down what became of them, all on one thread.
 
-use super::bodies::Bodies;
+use super::arrivals::{Random, Schedule, Turns};
 use super::client::Client;
-use super::histogram::Histogram;
-use super::process::cpu;
-use anyhow::ensure;
+use super::orders::Orders;
+use super::process::{Cpu, Meters};
+use anyhow::Context;
+use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
-/// A duplicate repeats the order that was new so many orders ago: recent, and answered long since.
-const DUPLICATE_OF: usize = 1024;
+/// An answer that takes longer than this ends the run.
+const LONGEST_ANSWER: Duration = Duration::from_mins(1);
+const OK: u16 = 200;
 
-/// When orders are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// When the connection's last answer is there.
-    Closed,
-    /// At even distances, so many in a second, whatever became of the ones before.
-    Open(u64),
-}
-
-/// One run's load.
+/// What to send, how and for how long.
 #[derive(Debug, Clone)]
-pub(super) struct Load {
+pub(super) struct Plan {
     pub(super) address: SocketAddr,
     pub(super) connections: usize,
-    pub(super) pace: Pace,
-    /// Sent, but not measured.
+    /// Orders a second in an open loop; none is a closed loop.
+    pub(super) per_second: Option<u64>,
+    /// Time under load before anything is measured.
     pub(super) warm: Duration,
-    pub(super) measured: Duration,
-    /// Every so manieth delivery is a duplicate; 0 for none.
-    pub(super) duplicate_every: u64,
-    /// Whose CPU time is taken: server, Redis, Kafka.
-    pub(super) pids: [Vec<u32>; 3],
+    pub(super) time: Duration,
+    /// Exact repeats among 1000 deliveries.
+    pub(super) repeats: u64,
+    pub(super) seed: u64,
 }
 
-/// What came of it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
-    /// Deliveries sent and answered 200, duplicates among them, and those answered otherwise.
-    pub(super) sent: u64,
-    pub(super) accepted: u64,
-    pub(super) refused: u64,
-    /// Orders made, by index; whether one of its deliveries was answered 200.
-    pub(super) orders: Vec<bool>,
-    /// Answered 200 while it was measured, and for how long that was.
-    pub(super) measured: u64,
+/// What became of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Measured time.
     pub(super) time: Duration,
-    /// CPU time while it was measured: server, Redis, Kafka, generator.
-    pub(super) cpu: [Duration; 4],
-    pub(super) latency: Histogram,
-    /// Open loop: how late the generator sent where a connection was free.
-    pub(super) late: Histogram,
+    /// Deliveries answered 200 within it.
+    pub(super) answered_in_time: u64,
+    /// Latencies of the deliveries that were due within it, in microseconds.
+    pub(super) latency: Histogram<u64>,
+    pub(super) cpu: Cpu,
+    /// Orders, by number: whether one was answered 200 at least once. All of the run, the warm-up included.
+    pub(super) orders: Vec<bool>,
+    /// Deliveries of the whole run that were answered otherwise.
+    pub(super) refused: u64,
+}
+
+struct Books {
+    latency: Histogram<u64>,
+    orders: Vec<bool>,
+    answered: u64,
+    refused: u64,
 }
 
 struct Shared {
-    load: Load,
-    bodies: Bodies,
-    start: Instant,
-    end: Instant,
-    measuring: Cell<bool>,
-    seen: RefCell<Seen>,
+    orders: Arc<Orders>,
+    turns: Turns,
+    /// Deliveries that are due from then on, and until then, are measured.
+    from: Instant,
+    until: Instant,
+    repeats: u64,
+    random: RefCell<Random>,
+    next: Cell<u64>,
+    books: RefCell<Books>,
 }
 
-/// Drives a server; returns what was seen and the bodies that were sent. Blocks: call it where blocking is allowed.
-pub(super) fn drive(load: Load, bodies: Bodies) -> anyhow::Result<(Seen, Bodies)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async move {
-        let mut clients = Vec::with_capacity(load.connections);
-        for _ in 0..load.connections {
-            clients.push(Client::connect(load.address).await?);
-        }
-        let start = Instant::now();
-        let end = start + load.warm + load.measured;
-        let (measuring, seen) = (Cell::new(false), RefCell::default());
-        let shared = Rc::new(Shared { load, bodies, start, end, measuring, seen });
-        let mut workers = JoinSet::new();
-        for client in clients {
-            workers.spawn_local(work(client, Rc::clone(&shared)));
-        }
-        workers.spawn_local(measure(Rc::clone(&shared)));
-        while let Some(ended) = workers.join_next().await {
+/// Runs the load on a thread of its own.
+pub(super) async fn run(
+    plan: Plan,
+    orders: Arc<Orders>,
+    meters: Option<Meters>,
+) -> anyhow::Result<Outcome> {
+    let thread = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let load = drive(&plan, orders, meters.as_ref());
+        runtime.block_on(LocalSet::new().run_until(load))
+    });
+    thread.await?
+}
+
+async fn drive(
+    plan: &Plan,
+    orders: Arc<Orders>,
+    meters: Option<&Meters>,
+) -> anyhow::Result<Outcome> {
+    let mut clients = Vec::with_capacity(plan.connections);
+    for _ in 0..plan.connections {
+        clients.push(Client::connect(plan.address).await.context("cannot connect")?);
+    }
+    let read = || meters.map_or(Ok(Cpu::default()), Meters::read);
+    let shared = Rc::new(Shared::new(plan, orders)?);
+    let mut connections = JoinSet::new();
+    for client in clients {
+        connections.spawn_local(converse(Rc::clone(&shared), client));
+    }
+    let watch = async {
+        tokio::time::sleep_until(shared.from).await;
+        let (began, before, cpu) = (Instant::now(), shared.books.borrow().answered, read()?);
+        tokio::time::sleep_until(shared.until).await;
+        let (time, after) = (began.elapsed(), shared.books.borrow().answered);
+        let cpu = read()?.since(cpu);
+        shared.turns.stop();
+        anyhow::Ok((time, after.saturating_sub(before), cpu))
+    };
+    let longest = plan.warm + plan.time + LONGEST_ANSWER;
+    let finish = async {
+        while let Some(ended) = connections.join_next().await {
             ended??;
         }
-        let shared = Rc::into_inner(shared).ok_or_else(|| anyhow::anyhow!("a worker is left"))?;
-        Ok((shared.seen.into_inner(), shared.bodies))
+        anyhow::Ok(())
+    };
+    let both = async { tokio::try_join!(watch, finish) };
+    let ((time, answered_in_time, cpu), ()) =
+        tokio::time::timeout(longest, both).await.context("some deliveries had no answer")??;
+    let books = shared.books.replace(Books::try_new()?);
+    Ok(Outcome {
+        time,
+        answered_in_time,
+        latency: books.latency,
+        cpu,
+        orders: books.orders,
+        refused: books.refused,
     })
 }
 
-async fn work(mut client: Client, shared: Rc<Shared>) -> anyhow::Result<()> {
-    let mut request = Vec::new();
-    loop {
-        if Instant::now() >= shared.end {
-            return Ok(());
-        }
-        let due = shared.due();
-        if due.is_some_and(|due| due >= shared.end) {
-            return Ok(());
-        }
-        let order = shared.next()?;
-        shared.bodies.write(order, &mut request)?;
-        let from = match due {
-            None => Instant::now(),
-            Some(due) => {
-                shared.wait_until(due).await;
-                due
-            }
-        };
+async fn converse(shared: Rc<Shared>, mut client: Client) -> anyhow::Result<()> {
+    let mut request = shared.orders.request();
+    let mut last = None;
+    while let Some(due) = shared.turns.next().await {
+        let number = shared.choose(last);
+        shared.orders.fill(&mut request, number);
         let status = client.exchange(&request).await?;
-        let mut seen = shared.seen.borrow_mut();
-        if status != 200 {
-            seen.refused += 1;
-            continue;
-        }
-        seen.accepted += 1;
-        if let Some(answered) = seen.orders.get_mut(order) {
-            *answered = true;
-        }
-        if shared.measuring.get() {
-            seen.latency.record(micros(from.elapsed()));
-        }
-    }
-}
-
-impl Shared {
-    /// When the next delivery is due; none in the closed loop.
-    fn due(&self) -> Option<Instant> {
-        match self.load.pace {
-            Pace::Closed => None,
-            Pace::Open(per_second) => {
-                let sent = self.seen.borrow().sent;
-                Some(self.start + Duration::from_nanos(sent * 1_000_000_000 / per_second))
-            }
-        }
-    }
-
-    /// The order of the next delivery.
-    fn next(&self) -> anyhow::Result<usize> {
-        let mut seen = self.seen.borrow_mut();
-        let number = seen.sent;
-        seen.sent += 1;
-        let (made, every) = (seen.orders.len(), self.load.duplicate_every);
-        if every > 0 && number.is_multiple_of(every) && made >= DUPLICATE_OF {
-            return Ok(made - DUPLICATE_OF);
-        }
-        ensure!(
-            made < self.bodies.len(),
-            "the server was faster than the orders that were prepared"
-        );
-        seen.orders.push(false);
-        Ok(made)
-    }
-
-    async fn wait_until(&self, due: Instant) {
-        if Instant::now() < due {
-            tokio::time::sleep_until(due).await;
-            if self.measuring.get() {
-                self.seen.borrow_mut().late.record(micros(due.elapsed()));
-            }
-        }
-    }
-
-    fn cpu(&self) -> anyhow::Result<[Duration; 4]> {
-        let sum = |pids: &[u32]| pids.iter().map(|pid| cpu(*pid)).sum::<anyhow::Result<Duration>>();
-        let [server, redis, kafka] = &self.load.pids;
-        Ok([sum(server)?, sum(redis)?, sum(kafka)?, cpu(std::process::id())?])
-    }
-}
-
-/// Takes CPU times and counts at both ends of the measured time.
-async fn measure(shared: Rc<Shared>) -> anyhow::Result<()> {
-    tokio::time::sleep_until(shared.start + shared.load.warm).await;
-    let (began, before, accepted) = (Instant::now(), shared.cpu()?, shared.seen.borrow().accepted);
-    shared.measuring.set(true);
-    tokio::time::sleep_until(shared.end).await;
-    shared.measuring.set(false);
-    let after = shared.cpu()?;
-    let mut seen = shared.seen.borrow_mut();
-    seen.time = began.elapsed();
-    seen.measured = seen.accepted - accepted;
-    for ((used, after), before) in seen.cpu.iter_mut().zip(after).zip(before) {
-        *used = after.saturating_sub(before);
+        shared.write_down(number, due, status);
+        last = if status == OK { Some(number) } else { last };
     }
     Ok(())
 }
 
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+impl Shared {
+    fn new(plan: &Plan, orders: Arc<Orders>) -> anyhow::Result<Self> {
+        let mut random = Random(plan.seed);
+        let start = Instant::now();
+        let turns = match plan.per_second {
+            None => Turns::Closed { stopped: Cell::new(false) },
+            Some(rate) => {
+                let time = plan.warm + plan.time;
+                let schedule = Schedule::new(start, time, rate, plan.connections, &mut random);
+                let schedule = Arc::new(schedule);
+                let pacer = Arc::clone(&schedule);
+                tokio::task::spawn_blocking(move || pacer.pace());
+                Turns::Open { schedule, taken: Cell::new(0) }
+            }
+        };
+        Ok(Self {
+            orders,
+            turns,
+            from: start + plan.warm,
+            until: start + plan.warm + plan.time,
+            repeats: plan.repeats,
+            random: RefCell::new(random),
+            next: Cell::new(0),
+            books: RefCell::new(Books::try_new()?),
+        })
+    }
+
+    /// A new order, or now and then the last one that this connection had answered.
+    fn choose(&self, last: Option<u64>) -> u64 {
+        if let Some(last) = last
+            && self.random.borrow_mut().below(1000) < self.repeats
+        {
+            return last;
+        }
+        let number = self.next.get();
+        self.next.set(number + 1);
+        self.books.borrow_mut().orders.push(false);
+        number
+    }
+
+    fn write_down(&self, number: u64, due: Instant, status: u16) {
+        let mut books = self.books.borrow_mut();
+        if status != OK {
+            books.refused += 1;
+            return;
+        }
+        books.answered += 1;
+        if let Some(answered) = usize::try_from(number).ok().and_then(|at| books.orders.get_mut(at))
+        {
+            *answered = true;
+        }
+        if self.from <= due && due < self.until {
+            let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+            books.latency.saturating_record(micros);
+        }
+    }
+}
+
+impl Books {
+    fn try_new() -> anyhow::Result<Self> {
+        let highest = u64::try_from(LONGEST_ANSWER.as_micros())?;
+        let latency = Histogram::new_with_bounds(1, highest, 3)?;
+        Ok(Self { latency, orders: Vec::new(), answered: 0, refused: 0 })
+    }
 }

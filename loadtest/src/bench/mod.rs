@@ -1,248 +1,259 @@
-//! Measures the gateway against the bare pipeline.
+//! Measures the gateway against the bare pipeline, on this machine, in one go.
 //!
-//! Both get the same load in turns, A B A B, each run on a process, a topic and a key prefix of its own. CPU time comes
-//! from /proc, of server, Redis and Kafka. After each run its topic is read to the end: a run that lost an order, or
-//! holds one twice, has no figure and ends the bench.
+//! Both sides are processes of their own, get the same requests, and take turns: A B A B. Costs are CPU times per answered
+//! delivery, as the kernel counts them, so that they can be compared where orders per second cannot: server, Redis, Kafka
+//! and this generator share the machine. Every run has a ledger, and a run whose ledger does not close has no figure.
 
-mod bodies;
+mod arrivals;
 mod client;
-mod histogram;
 mod ledger;
 mod load;
+mod measure;
+mod orders;
 mod process;
 mod report;
+mod server;
 
-use anyhow::{Context, ensure};
-use bodies::Bodies;
+use anyhow::{Context, bail};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::output::{complain, line};
-use clap::ValueEnum;
-use ledger::Ledger;
-use load::{Load, Pace};
-use process::{Kind, Place, Server};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use report::{Comparison, Ratio, Run, hundredths};
-use std::path::PathBuf;
+use ledger::Topics;
+use measure::{Bench, Figures, Task};
+use orders::Orders;
+use report::{Report, Round};
+use server::{Side, Site};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::time::Instant;
 
-const CONNECTIONS: [usize; 3] = [16, 64, 256];
-const WARM: Duration = Duration::from_secs(1);
-const PARTITIONS: i32 = 8;
-/// More orders in a second than any server of this kind answers, by connections; what is prepared for a run.
-const FASTEST: [(usize, u64); 3] = [(16, 20_000), (64, 50_000), (256, 90_000)];
-/// A bench that refused more than every hundredth delivery measured refusals, not orders.
-const REFUSED_PER_CENT: u64 = 1;
+/// Time under load before a run is measured.
+const WARM: Duration = Duration::from_secs(2);
+/// Connections of the runs that warm Kafka up.
+const WARM_CONNECTIONS: usize = 64;
+/// A run as long as the load that its signatures stay good for.
+const LONGEST_SECS: u64 = 200;
 
-/// Run it beside the services, which also say whose CPU time to take:
+/// Measures the gateway against the bare pipeline: CPU per order, latency, memory, and a ledger for every run.
 ///
-///   tests/services.sh run -- target/release/loadtest bench
+/// It needs a real Redis and a real Kafka: `make bench` starts both, or
 ///
-/// `channel-gateway` must lie beside `loadtest`. The last line is the ratio of the gateway's CPU time per order to the
-/// bare pipeline's, the worst of all numbers of connections. Exits 1 when a ledger does not close.
+///   tests/services.sh run -- target/release/loadtest bench --quick
+///
+/// Closed loops first: each connection sends its next order when the last one is answered. Then an open loop at half of
+/// what both sides reached at the highest number of connections: orders come when they come (Poisson), and latency counts
+/// from the moment an order was due. Exits 1 if an order is lost or published twice in any run.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Runs of each of the two at each number of connections
-    #[arg(long, default_value_t = 3)]
-    pairs: usize,
-    /// Measured seconds of each run, after a second that is not measured; at most 10
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=10))]
-    seconds: u64,
-    /// Seconds of load before anything is measured: Kafka's JVM is several times slower in its first half minute
-    #[arg(long, default_value_t = 40)]
-    warm_up: u64,
-    /// One pair of two seconds, after five seconds of warming up: whether everything works, no figures to quote
-    #[arg(long)]
-    quick: bool,
-    /// Percent of deliveries that repeat a recent order exactly; at most 50
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=50))]
-    duplicates: u64,
-    /// Only these numbers of connections; 256 is what the open loop's rate is taken from
-    #[arg(long, value_delimiter = ',', default_values_t = CONNECTIONS)]
-    connections: Vec<usize>,
-    /// Also writes the report to this file
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
-    /// What to compare the bare pipeline with; `floor` shows how far two equal things differ
-    #[arg(long, value_enum, default_value_t = Against::Gateway, hide = true)]
-    against: Against,
-    /// redis:// URL
+    /// Redis 7 or newer
     #[arg(long, env = "REDIS_URL")]
-    redis: String,
+    redis: Option<String>,
     /// Kafka's broker list
     #[arg(long, env = "KAFKA_BOOTSTRAP")]
-    kafka: String,
-    /// Process of Redis
+    kafka: Option<String>,
+    /// Process of Redis, for its CPU time. Says also that Redis is ours and may be emptied between runs
     #[arg(long, env = "REDIS_PID", value_delimiter = ' ')]
     redis_pid: Vec<u32>,
-    /// Processes of Kafka's brokers
+    /// Processes of Kafka, for their CPU time
     #[arg(long, env = "KAFKA_PIDS", value_delimiter = ' ')]
     kafka_pids: Vec<u32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Against {
-    Gateway,
-    Floor,
-}
-
-struct Bench {
-    args: Args,
-    /// Begins the names of all topics of this bench.
-    name: String,
-    admin: AdminClient<DefaultClientContext>,
-    runs: usize,
+    /// The gateway; by default the one beside this program
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
+    /// A line for the gateway's config, like `intake.batch_max = 128`; can be given more than once
+    #[arg(long, value_name = "LINE")]
+    set: Vec<String>,
+    /// `linger.ms` of the floor's producer
+    #[arg(long, value_name = "MS", default_value_t = 2)]
+    floor_linger_ms: u64,
+    /// Connections of the closed loops
+    #[arg(long, value_delimiter = ',', default_value = "16,64,256")]
+    connections: Vec<usize>,
+    /// Measured seconds of a run
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..LONGEST_SECS))]
+    seconds: u64,
+    /// Runs of each side under each load
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: u32,
+    /// Seconds of load before the first run, because Kafka's JVM is slow at first
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(..2 * LONGEST_SECS))]
+    warm_up: u64,
+    /// Exact repeats among 1000 deliveries
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(..1000))]
+    repeats: u64,
+    /// One pair of 3 seconds and a warm-up of 10: to see that it works, not how fast
+    #[arg(long)]
+    quick: bool,
+    /// Measure the floor against itself: the ratio must be close to 1, and says how far to trust the rest
+    #[arg(long)]
+    control: bool,
+    /// Leave the open loop out
+    #[arg(long)]
+    closed_only: bool,
+    /// Write all figures of all runs here
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the table here
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
     if args.quick {
-        (args.pairs, args.seconds, args.warm_up) = (1, 2, 5);
+        (args.seconds, args.pairs, args.warm_up) = (3, 1, 10);
     }
-    if args.redis_pid.is_empty() || args.kafka_pids.is_empty() {
-        complain("REDIS_PID or KAFKA_PIDS is not set: their CPU time counts as none");
+    let other = if args.control { Side::Control } else { Side::Gateway };
+    let mut series = Series { bench: bench(&args).await?, args: &args, other, runs: 0 };
+    series.warm_up().await?;
+    let mut rounds = Vec::new();
+    for &connections in &args.connections {
+        rounds.push(series.round(connections, None).await?);
     }
-    let admin = ClientConfig::new().set("bootstrap.servers", &args.kafka).create()?;
-    let name = format!("bench-{}", SystemClock.now().unix_ms());
-    let markdown = args.markdown.clone();
-    let mut bench = Bench { args, name, admin, runs: 0 };
-    bench.warm_up().await?;
-    let mut compared = Vec::new();
-    for connections in bench.args.connections.clone() {
-        let title = format!("{connections} connections, closed loop");
-        compared.push(bench.compare(title, connections, Pace::Closed).await?);
+    let highest = rounds.iter().max_by_key(|round: &&Round| round.connections);
+    if let Some(highest) = highest.filter(|_| !args.closed_only) {
+        let (connections, rate) = (highest.connections, highest.both_reached() / 2);
+        rounds.push(series.round(connections, Some(rate)).await?);
     }
-    let worst = compared.iter().map(Comparison::ratio).fold(Ratio::default(), |worst, ratio| {
-        Ratio { server: worst.server.max(ratio.server), total: worst.total.max(ratio.total) }
-    });
-    if let Some(last) = compared.last() {
-        let rate = (last.lower_rate() / 2).max(1);
-        let connections = CONNECTIONS.into_iter().max().unwrap_or(1);
-        let title = format!(
-            "{rate} orders/s at even distances over up to {connections} connections, open loop"
-        );
-        compared.push(bench.compare(title, connections, Pace::Open(rate)).await?);
+    let mut report = Report { about: about(&args)?, other: Some(other), rounds, ratio: None };
+    report.conclude();
+    if let Some(path) = &args.json {
+        write(path, serde_json::to_string_pretty(&report)? + "\n")?;
     }
-    let last_line =
-        format!("ratio server {} total {}", hundredths(worst.server), hundredths(worst.total));
-    let report = bench.report(&compared) + &last_line;
-    if let Some(file) = markdown {
-        std::fs::write(&file, format!("{report}\n")).with_context(|| file.display().to_string())?;
+    if let Some(path) = &args.markdown {
+        write(path, format!("{}\n{}\n", report.markdown(), report.last_line()))?;
     }
-    line(report);
+    line(report.markdown());
+    line(report.last_line());
+    std::fs::remove_dir_all(&series.bench.site.folder)?;
     Ok(())
 }
 
-impl Bench {
-    fn kinds(&self) -> [Kind; 2] {
-        match self.args.against {
-            Against::Gateway => [Kind::Floor, Kind::Gateway],
-            Against::Floor => [Kind::Floor, Kind::Floor],
-        }
-    }
+/// Runs in their order.
+struct Series<'a> {
+    bench: Bench,
+    args: &'a Args,
+    other: Side,
+    runs: u32,
+}
 
-    /// Load on both in turns, without figures.
+impl Series<'_> {
     async fn warm_up(&mut self) -> anyhow::Result<()> {
+        if self.args.warm_up == 0 {
+            return Ok(());
+        }
         complain(format_args!("warming up for {} s", self.args.warm_up));
-        let end = Instant::now() + Duration::from_secs(self.args.warm_up);
-        for kind in self.kinds().into_iter().cycle() {
-            if Instant::now() >= end {
-                break;
-            }
-            self.measure(kind, 64, Pace::Closed).await?;
+        let time = Duration::from_secs(self.args.warm_up) / 2;
+        for side in [Side::Floor, self.other] {
+            self.measure(side, WARM_CONNECTIONS, None, time).await?;
         }
         Ok(())
     }
 
-    async fn compare(
+    /// Both sides in turns under one load.
+    async fn round(&mut self, connections: usize, rate: Option<u64>) -> anyhow::Result<Round> {
+        let time = Duration::from_secs(self.args.seconds);
+        let (mut floor, mut other) = (Vec::new(), Vec::new());
+        for _ in 0..self.args.pairs {
+            floor.push(self.measure(Side::Floor, connections, rate, time).await?);
+            other.push(self.measure(self.other, connections, rate, time).await?);
+        }
+        Ok(Round { connections, per_second: rate, floor, other })
+    }
+
+    async fn measure(
         &mut self,
-        title: String,
+        side: Side,
         connections: usize,
-        pace: Pace,
-    ) -> anyhow::Result<Comparison> {
-        let [first, second] = self.kinds();
-        let names = ["floor", if second == Kind::Floor { "floor again" } else { "gateway" }];
-        let mut pairs = Vec::new();
-        for _ in 0..self.args.pairs.max(1) {
-            let floor = self.measure(first, connections, pace).await?;
-            complain(format_args!("{title}: {}: {}", names[0], floor.brief()));
-            let other = self.measure(second, connections, pace).await?;
-            complain(format_args!("{title}: {}: {}", names[1], other.brief()));
-            pairs.push([floor, other]);
-        }
-        Ok(Comparison { title, names, pairs })
-    }
-
-    /// One run: a fresh server, topic and prefix, the load, the ledger.
-    async fn measure(&mut self, kind: Kind, connections: usize, pace: Pace) -> anyhow::Result<Run> {
+        per_second: Option<u64>,
+        time: Duration,
+    ) -> anyhow::Result<Figures> {
         self.runs += 1;
-        let run = format!("{}-{}", self.name, self.runs);
-        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
-        let topic = NewTopic::new(&run, PARTITIONS, TopicReplication::Fixed(-1));
-        for created in self.admin.create_topics([&topic], &options).await? {
-            created.map_err(|(topic, error)| anyhow::anyhow!("{topic} is not created: {error}"))?;
+        let task = Task { side, number: self.runs, connections, per_second, warm: WARM, time };
+        let figures = self.bench.run(task).await?;
+        let Figures { orders_per_second, server_nanos, total_nanos, p99_micros, .. } = &figures;
+        let ledger = &figures.ledger;
+        complain(format_args!(
+            "{side:<11} {connections:>4} connections: {orders_per_second:>6}/s, server {} us, sum {} us, p99 {p99_micros} us, \
+             generator {} %, others {} %, made {}, answered {}, in kafka {}, lost {}, twice {}",
+            server_nanos / 1000,
+            total_nanos / 1000,
+            figures.generator_percent,
+            figures.others_percent,
+            ledger.made,
+            ledger.answered,
+            ledger.in_kafka,
+            ledger.lost,
+            ledger.twice,
+        ));
+        if !ledger.closes() {
+            bail!("the ledger of run {} ({side}) does not close: {ledger:?}", self.runs);
         }
-        let (redis, kafka) = (self.args.redis.clone(), self.args.kafka.clone());
-        let place = Place { redis, kafka, bench: self.name.clone(), run: run.clone() };
-        let server = Server::start(kind, &place).await?;
-        let load = self.load(&server, connections, pace);
-        let seconds = (load.warm + load.measured).as_secs();
-        let fastest = match pace {
-            Pace::Open(rate) => rate,
-            Pace::Closed => fastest(connections),
-        };
-        let count = usize::try_from(fastest * (seconds + 1))?;
-        let driven = tokio::task::spawn_blocking(move || load::drive(load, Bodies::make(count)?));
-        let (seen, bodies) = driven.await?.with_context(|| format!("{kind:?}"))?;
-        let peak = process::peak_mb(server.pid)?;
-        server.stop().await?;
-        let (kafka, topic, first) = (place.kafka, run.clone(), bodies.first);
-        let read = tokio::task::spawn_blocking(move || {
-            let ledger = Ledger::of(&kafka, &topic, first, &seen)?;
-            anyhow::Ok((seen, ledger))
-        });
-        let (seen, ledger) = read.await??;
-        self.admin.delete_topics(&[&run], &options).await?;
-        ensure!(ledger.closes(), "the ledger of {kind:?} does not close: {ledger}");
-        let refused = seen.refused * 100;
-        ensure!(refused <= seen.sent * REFUSED_PER_CENT, "{kind:?} refused too much: {ledger}");
-        Ok(Run::of(&seen, ledger, peak))
-    }
-
-    fn load(&self, server: &Server, connections: usize, pace: Pace) -> Load {
-        let Args { seconds, duplicates, redis_pid, kafka_pids, .. } = &self.args;
-        Load {
-            address: server.address,
-            connections,
-            pace,
-            warm: WARM,
-            measured: Duration::from_secs(*seconds),
-            duplicate_every: 100_u64.checked_div(*duplicates).unwrap_or(0),
-            pids: [vec![server.pid], redis_pid.clone(), kafka_pids.clone()],
+        if figures.is_saturated() {
+            complain("the generator was saturated: its core is the limit, not the server");
         }
-    }
-
-    fn report(&self, compared: &[Comparison]) -> String {
-        let Args { pairs, seconds, duplicates, .. } = &self.args;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut text = format!(
-            "# Gateway against the bare pipeline, {}\n\n\
-             {cores} cores shared by generator, server, Redis and Kafka; {pairs} interleaved pairs of {seconds} s; \
-             {duplicates} % of deliveries are duplicates.\nMedians, in parentheses lowest and highest. \
-             Every ledger closed.\n\n",
-            SystemClock.now()
-        );
-        for comparison in compared {
-            text += &comparison.text();
-            text.push('\n');
+        if figures.is_disturbed() {
+            complain("something else was busy on this machine: trust ratios more than costs");
         }
-        text
+        Ok(figures)
     }
 }
 
-fn fastest(connections: usize) -> u64 {
-    let known = FASTEST.into_iter().find(|(known, _)| *known >= connections);
-    known.or(FASTEST.last().copied()).map_or(0, |(_, rate)| rate)
+async fn bench(args: &Args) -> anyhow::Result<Bench> {
+    let gateway = match &args.gateway {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("channel-gateway"),
+    };
+    if !args.control && !gateway.is_file() {
+        bail!("there is no gateway at {}: cargo build --release", gateway.display());
+    }
+    let (Some(redis_url), Some(kafka)) = (&args.redis, &args.kafka) else {
+        bail!(
+            "no Redis and Kafka to measure beside: run `make bench`, or\n  \
+             tests/services.sh run -- target/release/loadtest bench --quick"
+        );
+    };
+    let random = getrandom::u32()?;
+    let name = format!("bench-{random:08x}");
+    let folder = std::env::temp_dir().join(&name);
+    std::fs::create_dir_all(&folder)?;
+    let client = redis::Client::open(redis_url.as_str())?;
+    // Emptying it takes longer than an answer usually may.
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+    let redis = client.get_multiplexed_async_connection_with_config(&config).await;
+    let redis = redis.context("Redis does not answer")?;
+    Ok(Bench {
+        site: Site {
+            redis: redis_url.clone(),
+            kafka: kafka.clone(),
+            gateway,
+            folder,
+            more: args.set.clone(),
+            floor_linger_ms: args.floor_linger_ms,
+        },
+        topics: Topics::new(kafka)?,
+        redis,
+        owns_redis: !args.redis_pid.is_empty(),
+        redis_pids: args.redis_pid.clone(),
+        kafka_pids: args.kafka_pids.clone(),
+        name,
+        repeats: args.repeats,
+    })
+}
+
+fn about(args: &Args) -> anyhow::Result<Vec<String>> {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|text| text.strip_prefix("model name")?.split(": ").nth(1));
+    let body = Orders::prepare(server::SHOP, orders::SECRET, 0, 0, 0)?.body_bytes();
+    Ok(vec![
+        format!("{}, {cores} cores ({}).", SystemClock.now(), model.unwrap_or("unknown")),
+        format!(
+            "Medians of {} runs of {} s on each side (lowest–highest), interleaved; orders of {body} bytes, {} of \
+             1000 deliveries are exact repeats; CPU per answered delivery.",
+            args.pairs, args.seconds, args.repeats
+        ),
+    ])
+}
+
+fn write(path: &Path, text: String) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -1,178 +1,96 @@
-//! The measured processes: starting and ending floor and gateway, and what the kernel says they used.
+//! What processes cost, as the kernel counts it.
 
-use super::bodies::SECRET;
-use super::client::Client;
-use anyhow::{Context, bail, ensure};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use anyhow::Context;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Linux counts CPU time for user space in hundredths of a second, whatever its own tick is.
+/// Unit of CPU times in /proc: `USER_HZ`, which is 100 on every Linux.
 const TICK: Duration = Duration::from_millis(10);
-/// Known to everybody; nothing that matters is sealed with it.
-const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Floor,
-    Gateway,
-}
-
-/// Where it finds its services, and names that are of this run alone.
+/// The processes of a run.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) redis: String,
-    pub(super) kafka: String,
-    /// Topics that all runs of this bench share begin with it.
-    pub(super) bench: String,
-    /// Topic of the orders, and the prefix of keys.
-    pub(super) run: String,
+pub(super) struct Meters {
+    pub(super) server: u32,
+    pub(super) redis: Vec<u32>,
+    pub(super) kafka: Vec<u32>,
 }
 
-/// A running floor or gateway.
-pub(super) struct Server {
-    child: Child,
-    pub(super) pid: u32,
-    pub(super) address: SocketAddr,
-    config: Option<PathBuf>,
-    /// Reads what the process says, so that it never waits for its reader.
-    _log: JoinSet<()>,
+/// CPU time since each process began.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cpu {
+    pub(super) server: Duration,
+    pub(super) redis: Duration,
+    pub(super) kafka: Duration,
+    pub(super) generator: Duration,
+    /// Of everything on this machine.
+    pub(super) machine: Duration,
 }
 
-impl Server {
-    pub(super) async fn start(kind: Kind, place: &Place) -> anyhow::Result<Self> {
-        let own = std::env::current_exe()?;
-        let (mut command, config) = match kind {
-            Kind::Floor => {
-                let mut command = Command::new(&own);
-                command.args([
-                    "floor",
-                    "--topic",
-                    &place.run,
-                    "--prefix",
-                    &format!("{}:", place.run),
-                ]);
-                command.args(["--redis", &place.redis, "--kafka", &place.kafka]);
-                (command, None)
-            }
-            Kind::Gateway => {
-                let program = own.with_file_name("channel-gateway");
-                ensure!(program.exists(), "{} is not built", program.display());
-                let config = std::env::temp_dir().join(format!("{}.toml", place.run));
-                std::fs::write(&config, gateway_config(place))?;
-                let mut command = Command::new(program);
-                command.args(["run", "--config"]).arg(&config);
-                (command, Some(config))
-            }
+impl Meters {
+    pub(super) fn read(&self) -> anyhow::Result<Cpu> {
+        let sum = |pids: &[u32]| -> anyhow::Result<Duration> {
+            pids.iter().map(|pid| cpu(&pid.to_string())).sum()
         };
-        let mut child = command
-            .env("BENCH_SECRET", SECRET)
-            .env("BENCH_SEALING_KEY", SEALING_KEY)
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let pid = child.id().context("ended at once")?;
-        let mut lines = BufReader::new(child.stderr.take().context("no standard error")?).lines();
-        let mut said = String::new();
-        let begin = async {
-            while let Some(line) = lines.next_line().await? {
-                if let Some(address) = field(&line, "address") {
-                    return Ok((address, field(&line, "admin")));
-                }
-                said = said + &line + "\n";
-            }
-            bail!("{kind:?} ended at once:\n{said}");
-        };
-        let (address, admin) = tokio::time::timeout(PATIENCE, begin).await??;
-        let mut log = JoinSet::new();
-        log.spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if line.contains("INFO") {
-                    continue;
-                }
-                channel_gateway::output::complain(format_args!("  {kind:?}: {line}"));
-            }
-        });
-        let server = Self { child, pid, address, config, _log: log };
-        if let Some(admin) = admin {
-            ready(admin).await?;
+        Ok(Cpu {
+            server: cpu(&self.server.to_string())?,
+            redis: sum(&self.redis)?,
+            kafka: sum(&self.kafka)?,
+            generator: cpu("self")?,
+            machine: machine()?,
+        })
+    }
+
+    /// Largest resident memory of the server so far, in KiB.
+    pub(super) fn peak_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server))?;
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+            .context("no VmHWM in /proc")
+    }
+}
+
+impl Cpu {
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            server: self.server.saturating_sub(earlier.server),
+            redis: self.redis.saturating_sub(earlier.redis),
+            kafka: self.kafka.saturating_sub(earlier.kafka),
+            generator: self.generator.saturating_sub(earlier.generator),
+            machine: self.machine.saturating_sub(earlier.machine),
         }
-        Ok(server)
     }
 
-    /// SIGTERM, and its end.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        let sent = Command::new("kill").args(["-TERM", &self.pid.to_string()]).status().await?;
-        ensure!(sent.success(), "process {} was gone", self.pid);
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
-        if let Some(config) = &self.config {
-            std::fs::remove_file(config)?;
-        }
-        Ok(())
+    /// What nobody here has used.
+    pub(super) fn others(self) -> Duration {
+        self.machine.saturating_sub(self.server + self.redis + self.kafka + self.generator)
     }
 }
 
-/// What a gateway needs to be told; everything else stays at its default, but for the store's timeout: on a machine that
-/// is full, 50 ms pass without Redis' fault, and orders that bypass the store would be cheaper than they are.
-fn gateway_config(place: &Place) -> String {
-    let Place { redis, kafka, bench, run } = place;
-    let text = format!(
-        "sealing_key = \"env:BENCH_SEALING_KEY\"\nlisten.address = \"127.0.0.1:0\"\nadmin.address = \"127.0.0.1:0\"\n\
-         store.url = \"{redis}\"\nstore.prefix = \"{run}:\"\nstore.timeout_ms = 1000\nkafka.bootstrap = \"{kafka}\"\nkafka.group = \"{bench}\"\n\
-         kafka.create_partitions = 1\ntelemetry.log = \"info,rdkafka=error\"\nkafka.topics.orders = \"{run}\"\n"
-    );
-    let topics: Vec<String> =
-        ["refunds", "quarantine", "stock_commands", "waybill_commands", "push_results", "push_dlq"]
-            .map(|topic| format!("kafka.topics.{topic} = \"{bench}.{topic}\"\n"))
-            .into();
-    text + &topics.concat()
-        + "[[shops]]\nchannel = \"partner\"\nid = \"bench\"\nenable = [\"webhooks\"]\n\
-            webhook_secrets = [\"env:BENCH_SECRET\"]\n"
+fn machine() -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    busy(&stat).map(|ticks| TICK * ticks).context("cannot read /proc/stat")
 }
 
-async fn ready(admin: SocketAddr) -> anyhow::Result<()> {
-    let end = Instant::now() + PATIENCE;
-    let mut client = Client::connect(admin).await?;
-    while client.exchange(b"GET /readyz HTTP/1.1\r\nhost: bench\r\n\r\n").await? != 200 {
-        ensure!(Instant::now() < end, "the gateway does not become ready");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+/// All but the fourth and fifth of the machine's times, which are idle ones, and the last two, which are in the first two.
+fn busy(stat: &str) -> Option<u32> {
+    let times = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8).enumerate();
+    let busy = times.filter(|(index, _)| *index != 3 && *index != 4);
+    busy.map(|(_, ticks)| ticks.parse::<u32>().ok()).sum()
 }
 
-/// The value of `name=value` in a log line that may be coloured.
-fn field(line: &str, name: &str) -> Option<SocketAddr> {
-    let mut plain = String::new();
-    for (number, part) in line.split('\x1b').enumerate() {
-        plain += if number == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) };
-    }
-    let value = plain.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
-    value.parse().ok()
+fn cpu(process: &str) -> anyhow::Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    ticks(&stat).map(|ticks| TICK * ticks).with_context(|| format!("cannot read {path}"))
 }
 
-/// CPU time that a process has used, all its threads, in user space and in the kernel.
-pub(super) fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the program's name in parentheses and may hold spaces.
-    let (_, rest) = stat.rsplit_once(')').context("/proc/PID/stat")?;
-    let ticks = rest.split_ascii_whitespace().skip(11).take(2).map(str::parse::<u32>);
-    Ok(TICK * ticks.sum::<Result<u32, _>>()?)
-}
-
-/// Most memory that a process has had, in megabytes.
-pub(super) fn peak_mb(pid: u32) -> anyhow::Result<u64> {
-    let path = format!("/proc/{pid}/status");
-    let status = std::fs::read_to_string(Path::new(&path))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes.div_ceil(1024))
+/// User and system time. The name in front of them may hold anything, so they are counted from its closing bracket.
+fn ticks(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ').skip(11);
+    let user: u32 = fields.next()?.parse().ok()?;
+    let system: u32 = fields.next()?.parse().ok()?;
+    user.checked_add(system)
 }
 
 #[cfg(test)]
@@ -180,10 +98,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_found_in_a_coloured_log_line() {
-        let line = "\x1b[2mnow\x1b[0m \x1b[32m INFO\x1b[0m started \x1b[3maddress\x1b[0m\x1b[2m=\x1b[0m127.0.0.1:80 \x1b[3madmin\x1b[0m\x1b[2m=\x1b[0m127.0.0.1:81";
-        assert_eq!(field(line, "address"), "127.0.0.1:80".parse().ok());
-        assert_eq!(field(line, "admin"), "127.0.0.1:81".parse().ok());
-        assert_eq!(field("address=nowhere", "address"), None);
+    fn times_are_found_behind_any_name() {
+        let stat = "77 (a) b (c) S 1 77 77 0 -1 4194560 900 0 0 0 123 45 0 0 20 0 9 0 100 1 2 3";
+        assert_eq!(ticks(stat), Some(168));
+        assert_eq!(ticks("77 (a"), None);
+        assert_eq!(busy("cpu  1 2 4 800 900 8 16 32 64 128\ncpu0 1 1"), Some(63));
     }
 }

@@ -1,211 +1,203 @@
-//! Figures of runs, their medians and spreads, and the report.
+//! Medians with their spread, as a table; ratios; the last line.
 
-use super::ledger::Ledger;
-use super::load::Seen;
-use std::fmt::Write;
-use std::time::Duration;
+use super::measure::Figures;
+use super::server::Side;
+use serde::Serialize;
+use std::fmt::Write as _;
 
-/// One run's figures. A run whose ledger does not close never gets here.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    per_second: u64,
-    /// Nanoseconds of CPU time for each answered delivery: server, Redis, Kafka, generator.
-    cpu: [u64; 4],
-    /// Microseconds: p50, p99, p99.9.
-    latency: [u64; 3],
-    /// Microseconds that the generator was late, p99; open loop only.
-    late: u64,
-    /// Percent of one core that the generator used.
-    generator: u64,
-    peak_mb: u64,
-    ledger: Ledger,
+/// All runs of both sides under one load.
+#[derive(Debug, Serialize)]
+pub(super) struct Round {
+    pub(super) connections: usize,
+    /// Orders a second of an open loop; none is a closed loop.
+    pub(super) per_second: Option<u64>,
+    pub(super) floor: Vec<Figures>,
+    pub(super) other: Vec<Figures>,
 }
 
-impl Run {
-    pub(super) fn of(seen: &Seen, ledger: Ledger, peak_mb: u64) -> Self {
-        let orders = seen.measured.max(1);
-        let per_order = |time: Duration| nanos(time) / orders;
-        let time = nanos(seen.time).max(1);
-        Self {
-            per_second: seen.measured.saturating_mul(1_000_000_000) / time,
-            cpu: seen.cpu.map(per_order),
-            latency: [500, 990, 999].map(|part| seen.latency.per_mille(part)),
-            late: seen.late.per_mille(990),
-            generator: seen.cpu.last().map_or(0, |cpu| nanos(*cpu) * 100 / time),
-            peak_mb,
-            ledger,
-        }
-    }
-
-    pub(super) fn brief(&self) -> String {
-        let [server, redis, kafka, generator] = self.cpu.map(micros);
-        format!(
-            "{}/s, CPU µs server {server} redis {redis} kafka {kafka} generator {generator}, generator busy {} %; {}",
-            self.per_second, self.generator, self.ledger
-        )
-    }
-}
-
-/// The same load on the yardstick and on what is compared with it, pair by pair.
-#[derive(Debug, Clone)]
-pub(super) struct Comparison {
-    pub(super) title: String,
-    pub(super) names: [&'static str; 2],
-    pub(super) pairs: Vec<[Run; 2]>,
-}
-
-/// Hundredths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The other side's cost against the floor's, in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Ratio {
     pub(super) server: u64,
     pub(super) total: u64,
 }
 
-impl Comparison {
-    fn runs(&self, side: usize) -> impl Iterator<Item = &Run> {
-        self.pairs.iter().filter_map(move |pair| pair.get(side))
-    }
+/// Everything that is written down.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// Machine, time, what was run.
+    pub(super) about: Vec<String>,
+    #[serde(skip)]
+    pub(super) other: Option<Side>,
+    pub(super) rounds: Vec<Round>,
+    /// The worst of the closed loops.
+    pub(super) ratio: Option<Ratio>,
+}
 
-    fn spread(&self, side: usize, figure: impl Fn(&Run) -> u64) -> [u64; 3] {
-        let mut values: Vec<u64> = self.runs(side).map(figure).collect();
-        values.sort_unstable();
-        let at = |index: usize| values.get(index).copied().unwrap_or(0);
-        [at(0), at(values.len() / 2), at(values.len().saturating_sub(1))]
-    }
+type Column = (&'static str, fn(&Figures) -> u64, fn(u64) -> String);
 
-    /// The lower of both medians, orders in a second.
-    pub(super) fn lower_rate(&self) -> u64 {
-        let median = |side| self.spread(side, |run| run.per_second)[1];
-        median(0).min(median(1))
-    }
+const COLUMNS: [Column; 10] = [
+    ("orders/s", |figures| figures.orders_per_second, |value| value.to_string()),
+    ("server µs", |figures| figures.server_nanos, thousandths),
+    ("Redis µs", |figures| figures.redis_nanos, thousandths),
+    ("Kafka µs", |figures| figures.kafka_nanos, thousandths),
+    ("sum µs", |figures| figures.total_nanos, thousandths),
+    ("p50 ms", |figures| figures.p50_micros, thousandths),
+    ("p99 ms", |figures| figures.p99_micros, thousandths),
+    ("p99.9 ms", |figures| figures.p999_micros, thousandths),
+    ("peak MB", |figures| figures.peak_kib, |kib| (kib / 1024).to_string()),
+    ("others %", |figures| figures.others_percent, |value| value.to_string()),
+];
 
-    /// Medians against medians.
+impl Round {
     pub(super) fn ratio(&self) -> Ratio {
-        let of = |figure: fn(&Run) -> u64| {
-            self.spread(1, figure)[1] * 100 / self.spread(0, figure)[1].max(1)
+        let of = |figure: fn(&Figures) -> u64| {
+            let floor = median(&self.floor, figure).max(1);
+            (median(&self.other, figure) * 100 + floor / 2) / floor
         };
-        Ratio { server: of(server), total: of(total) }
-    }
-
-    /// Lowest and highest ratio of server CPU in one pair.
-    fn pair_ratios(&self) -> [u64; 2] {
-        let ratios =
-            self.pairs.iter().map(|[floor, other]| server(other) * 100 / server(floor).max(1));
-        [ratios.clone().min().unwrap_or(0), ratios.max().unwrap_or(0)]
-    }
-
-    pub(super) fn text(&self) -> String {
-        let mut text = format!("## {}\n\n", self.title);
-        text += "| | orders/s | CPU µs per order: server | Redis | Kafka | sum | p50 ms | p99 ms | p99.9 ms | peak MB | made | refused | lost | twice |\n";
-        text += "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
-        for (side, name) in self.names.iter().enumerate() {
-            let cell = |figure: &dyn Fn(&Run) -> u64, show: fn(u64) -> String| {
-                let [low, middle, high] = self.spread(side, figure).map(show);
-                if low == high { middle } else { format!("{middle} ({low}–{high})") }
-            };
-            let part = |index: usize| move |run: &Run| run.cpu.get(index).copied().unwrap_or(0);
-            let quantile =
-                |index: usize| move |run: &Run| run.latency.get(index).copied().unwrap_or(0);
-            let sum = |figure: fn(&Ledger) -> u64| {
-                self.runs(side).map(|run| figure(&run.ledger)).sum::<u64>()
-            };
-            let cells = [
-                cell(&|run| run.per_second, |value| value.to_string()),
-                cell(&part(0), micros),
-                cell(&part(1), micros),
-                cell(&part(2), micros),
-                cell(&total, micros),
-                cell(&quantile(0), millis),
-                cell(&quantile(1), millis),
-                cell(&quantile(2), millis),
-                cell(&|run| run.peak_mb, |value| value.to_string()),
-                sum(|ledger| ledger.made as u64).to_string(),
-                sum(|ledger| ledger.refused).to_string(),
-                sum(|ledger| ledger.lost as u64).to_string(),
-                sum(|ledger| ledger.twice() as u64).to_string(),
-            ];
-            writeln!(text, "| {name} | {} |", cells.join(" | ")).ok();
+        Ratio {
+            server: of(|figures| figures.server_nanos),
+            total: of(|figures| figures.total_nanos),
         }
-        let (ratio, [low, high]) = (self.ratio(), self.pair_ratios().map(hundredths));
-        let busy = [0, 1].map(|side| self.spread(side, |run| run.generator)[1]);
-        writeln!(
-            text,
-            "\nratio server {} (pairs {low}–{high}), total {}; generator busy {} % and {} % of a core",
-            hundredths(ratio.server),
-            hundredths(ratio.total),
-            busy[0],
-            busy[1]
-        )
-        .ok();
-        text + &self.warnings()
     }
 
-    fn warnings(&self) -> String {
+    /// Throughput that both sides reached.
+    pub(super) fn both_reached(&self) -> u64 {
+        let rate = |runs: &[Figures]| median(runs, |figures| figures.orders_per_second);
+        rate(&self.floor).min(rate(&self.other))
+    }
+}
+
+impl Report {
+    /// Judges the closed loops.
+    pub(super) fn conclude(&mut self) {
+        let ratios: Vec<Ratio> = self
+            .rounds
+            .iter()
+            .filter(|round| round.per_second.is_none())
+            .map(Round::ratio)
+            .collect();
+        self.ratio = ratios.into_iter().reduce(|one, other| Ratio {
+            server: one.server.max(other.server),
+            total: one.total.max(other.total),
+        });
+    }
+
+    /// The table, readable as it is and as Markdown.
+    pub(super) fn markdown(&self) -> String {
         let mut text = String::new();
-        let runs = || self.pairs.iter().flatten();
-        if runs().any(|run| run.generator >= 90) {
-            text +=
-                "The generator used a whole core in some run: the server could have done more.\n";
+        for line in &self.about {
+            text += line;
+            text.push('\n');
         }
-        let late = runs().map(|run| run.late).max().unwrap_or(0);
-        if late > 0 {
-            let late = millis(late);
-            writeln!(text, "The generator sent up to {late} ms after the due time (p99 of the worst run); the latencies include it.").ok();
+        text += "\n| load | side |";
+        for (name, _, _) in COLUMNS {
+            // Writing to a string does not fail.
+            write!(text, " {name} |").ok();
+        }
+        text += " refused | lost | twice |\n|---|---|";
+        text += &"---:|".repeat(COLUMNS.len() + 3);
+        text.push('\n');
+        for round in &self.rounds {
+            let load = match round.per_second {
+                None => format!("{} connections", round.connections),
+                Some(rate) => format!("open, {rate}/s"),
+            };
+            let other = self.other.map_or_else(String::new, |side| side.to_string());
+            row(&mut text, &load, "floor", &round.floor);
+            row(&mut text, &load, &other, &round.other);
+            let Ratio { server, total } = round.ratio();
+            let (server, total) = (hundredths(server), hundredths(total));
+            writeln!(text, "| | ratio | | **{server}** | | | **{total}** | | | | | | | | |").ok();
         }
         text
     }
+
+    /// The line for machines.
+    pub(super) fn last_line(&self) -> String {
+        self.ratio.map_or_else(
+            || "no ratio".to_owned(),
+            |Ratio { server, total }| {
+                format!("ratio server {} total {}", hundredths(server), hundredths(total))
+            },
+        )
+    }
 }
 
-fn server(run: &Run) -> u64 {
-    let [server, ..] = run.cpu;
-    server
+fn row(text: &mut String, load: &str, side: &str, runs: &[Figures]) {
+    write!(text, "| {load} | {side} |").ok();
+    for (_, figure, show) in COLUMNS {
+        let (low, high) = (runs.iter().map(figure).min(), runs.iter().map(figure).max());
+        let (middle, low, high) =
+            (show(median(runs, figure)), show(low.unwrap_or(0)), show(high.unwrap_or(0)));
+        let spread = if runs.len() > 1 { format!(" ({low}–{high})") } else { String::new() };
+        write!(text, " {middle}{spread} |").ok();
+    }
+    for sum in [
+        runs.iter().map(|run| run.refused).sum::<u64>(),
+        runs.iter().map(|run| run.ledger.lost).sum(),
+        runs.iter().map(|run| run.ledger.twice).sum(),
+    ] {
+        write!(text, " {sum} |").ok();
+    }
+    text.push('\n');
 }
 
-fn total(run: &Run) -> u64 {
-    let [server, redis, kafka, _] = run.cpu;
-    server + redis + kafka
+fn median(runs: &[Figures], figure: fn(&Figures) -> u64) -> u64 {
+    let mut values: Vec<u64> = runs.iter().map(figure).collect();
+    values.sort_unstable();
+    let upper = values.get(values.len() / 2).copied().unwrap_or(0);
+    let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0);
+    u64::midpoint(lower, upper)
 }
 
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Nanoseconds as microseconds with a tenth.
-fn micros(nanos: u64) -> String {
-    let tenths = (nanos + 50) / 100;
+/// One decimal of a value in thousandths.
+fn thousandths(value: u64) -> String {
+    let tenths = (value + 50) / 100;
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// Microseconds as milliseconds with a hundredth.
-fn millis(micros: u64) -> String {
-    hundredths((micros + 5) / 10)
-}
-
-pub(super) fn hundredths(value: u64) -> String {
+fn hundredths(value: u64) -> String {
     format!("{}.{:02}", value / 100, value % 100)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::ledger::Ledger;
 
-    fn run(server: u64, kafka: u64) -> Run {
-        let ledger =
-            Ledger { made: 10, answered: 10, records: 10, orders: 10, ..Ledger::default() };
-        let cpu = [server, 1_000, kafka, 1_000];
-        Run { per_second: 5, cpu, latency: [1_000; 3], late: 0, generator: 10, peak_mb: 9, ledger }
+    fn figures(server_nanos: u64, total_nanos: u64) -> Figures {
+        Figures {
+            orders_per_second: 1000,
+            server_nanos,
+            redis_nanos: 0,
+            kafka_nanos: 0,
+            total_nanos,
+            p50_micros: 2940,
+            p99_micros: 0,
+            p999_micros: 0,
+            peak_kib: 20_480,
+            generator_percent: 0,
+            others_percent: 0,
+            refused: 0,
+            ledger: Ledger::default(),
+        }
     }
 
     #[test]
-    fn ratios_are_of_medians_and_the_spread_is_of_pairs() {
-        let pairs = vec![
-            [run(10_000, 9_000), run(15_000, 4_000)],
-            [run(20_000, 9_000), run(90_000, 4_000)],
-            [run(11_000, 9_000), run(16_000, 4_000)],
-        ];
-        let compared = Comparison { title: "64".to_owned(), names: ["floor", "gateway"], pairs };
-        assert_eq!(compared.ratio(), Ratio { server: 145, total: 100 });
-        assert_eq!(compared.pair_ratios(), [145, 450]);
-        assert!(compared.text().contains("| gateway | 5 | 16.0 (15.0–90.0) | 1.0 | 4.0 |"));
+    fn the_last_line_is_the_worst_round_by_medians() {
+        let round = |other: [u64; 3]| Round {
+            connections: 16,
+            per_second: None,
+            floor: vec![figures(10_000, 20_000), figures(11_000, 22_000), figures(50_000, 90_000)],
+            other: other.map(|nanos| figures(nanos, nanos + 10_000)).to_vec(),
+        };
+        let rounds = vec![round([11_000, 11_000, 90_000]), round([9_000, 17_820, 18_000])];
+        let mut report =
+            Report { about: Vec::new(), other: Some(Side::Gateway), rounds, ratio: None };
+        report.conclude();
+        assert_eq!(report.last_line(), "ratio server 1.62 total 1.26");
+        assert!(report.markdown().contains("| 11.0 (10.0–50.0) |"), "{}", report.markdown());
+        assert!(report.markdown().contains("| 2.9 (2.9–2.9) |"), "{}", report.markdown());
     }
 }

@@ -1,97 +1,89 @@
-//! Claims and confirms in Redis: whatever waits travels in one pipeline, nothing waits for company.
+//! Claims and confirms: whatever is waiting when the last pipeline has left travels in the next one.
 
-use channel_gateway::output::complain;
 use redis::Value;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
-/// Commands that may wait; far more than connections that a load opens.
 const QUEUE: usize = 65_536;
-const TOGETHER: usize = 512;
-/// The gateway's defaults: life of a claim in milliseconds, of a fact in seconds.
-const LEASE_MS: u32 = 30_000;
-const REMEMBER_SECS: u32 = 604_800;
+const PIPELINE: usize = 512;
+const LEASE_MS: u64 = 30_000;
+const REMEMBER_SECS: u64 = 604_800;
 
-/// What a claim finds.
+/// What Redis said about a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    Nothing,
-    Claimed,
+pub(super) enum Claim {
+    Mine,
+    InFlight,
     Published,
+    Unknown,
 }
 
-struct Command {
-    id: String,
-    /// Who waits for a claim; nobody waits for a confirm.
-    waiter: Option<oneshot::Sender<Found>>,
+enum Ask {
+    Claim(String, oneshot::Sender<Claim>),
+    Confirm(String),
 }
 
-pub(super) struct Claims(mpsc::Sender<Command>);
+pub(super) struct Claims(mpsc::Sender<Ask>);
 
 impl Claims {
-    pub(super) async fn connect(
-        url: &str,
-        prefix: String,
-        tasks: &mut JoinSet<()>,
-    ) -> anyhow::Result<Self> {
-        let connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        tasks.spawn(carry(connection, prefix, receiver));
-        Ok(Self(sender))
+    #[expect(clippy::disallowed_methods, reason = "it ends with the process")]
+    pub(super) async fn connect(url: &str) -> anyhow::Result<Self> {
+        let client = redis::Client::open(url)?;
+        let connection = client.get_multiplexed_async_connection().await?;
+        let (queue, asks) = mpsc::channel(QUEUE);
+        tokio::spawn(collect(asks, connection));
+        Ok(Self(queue))
     }
 
-    pub(super) async fn claim(&self, id: &str) -> Option<Found> {
-        let (waiter, found) = oneshot::channel();
-        self.0.send(Command { id: id.to_owned(), waiter: Some(waiter) }).await.ok()?;
-        found.await.ok()
+    pub(super) async fn claim(&self, key: &str) -> Claim {
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(Ask::Claim(key.to_owned(), answer)).await.is_err() {
+            return Claim::Unknown;
+        }
+        answered.await.unwrap_or(Claim::Unknown)
     }
 
-    pub(super) async fn confirm(&self, id: String) {
-        // The carrier ends with the process.
-        self.0.send(Command { id, waiter: None }).await.ok();
+    /// Sends the fact on its way; the answer to the channel does not need to wait for it.
+    pub(super) async fn confirm(&self, key: String) {
+        self.0.send(Ask::Confirm(key)).await.ok();
     }
 }
 
-async fn carry(
-    connection: MultiplexedConnection,
-    prefix: String,
-    mut commands: mpsc::Receiver<Command>,
-) {
-    let mut pipelines = JoinSet::new();
-    let mut waiting = Vec::with_capacity(TOGETHER);
-    while commands.recv_many(&mut waiting, TOGETHER).await > 0 {
-        let mut pipeline = redis::Pipeline::with_capacity(waiting.len());
-        let mut waiters = Vec::with_capacity(waiting.len());
-        for Command { id, waiter } in waiting.drain(..) {
-            pipeline.cmd("SET").arg([prefix.as_str(), &id].concat());
-            match waiter {
-                Some(_) => pipeline.arg("P").arg("NX").arg("GET").arg("PX").arg(LEASE_MS),
-                None => pipeline.arg(1).arg("EX").arg(REMEMBER_SECS),
-            };
-            waiters.push(waiter);
-        }
-        while pipelines.try_join_next().is_some() {}
-        let mut connection = connection.clone();
-        pipelines.spawn(async move {
-            let answers: Vec<Value> = match pipeline.query_async(&mut connection).await {
-                Ok(answers) => answers,
-                Err(error) => return complain(format_args!("floor: redis: {error}")),
-            };
-            for (answer, waiter) in answers.iter().zip(waiters) {
-                if let Some(waiter) = waiter {
-                    waiter.send(found(answer)).ok();
+#[expect(clippy::disallowed_methods, reason = "pipelines overlap, and end with the process")]
+async fn collect(mut asks: mpsc::Receiver<Ask>, connection: MultiplexedConnection) {
+    let mut batch = Vec::with_capacity(PIPELINE);
+    while asks.recv_many(&mut batch, PIPELINE).await > 0 {
+        let mut pipeline = redis::pipe();
+        let mut waiting = Vec::with_capacity(batch.len());
+        for ask in batch.drain(..) {
+            match ask {
+                Ask::Claim(key, answer) => {
+                    pipeline.cmd("SET").arg(key).arg("P:floor");
+                    pipeline.arg("NX").arg("GET").arg("PX").arg(LEASE_MS);
+                    waiting.push(answer);
+                }
+                Ask::Confirm(key) => {
+                    pipeline.cmd("SET").arg(key).arg(1).arg("EX").arg(REMEMBER_SECS).ignore();
                 }
             }
+        }
+        let mut connection = connection.clone();
+        tokio::spawn(async move {
+            let answers: Vec<Value> =
+                pipeline.query_async(&mut connection).await.unwrap_or_default();
+            let claims = answers.iter().map(read).chain(std::iter::repeat(Claim::Unknown));
+            for (answer, claim) in waiting.into_iter().zip(claims) {
+                answer.send(claim).ok();
+            }
         });
+        // Whoever is about to ask gets the chance to travel along.
         tokio::task::yield_now().await;
     }
 }
 
-fn found(answer: &Value) -> Found {
-    if matches!(answer, Value::Nil) {
-        return Found::Nothing;
+fn read(answer: &Value) -> Claim {
+    if let Value::BulkString(held) = answer {
+        return if held == b"1" { Claim::Published } else { Claim::InFlight };
     }
-    let is_fact = matches!(answer, Value::BulkString(value) if value == b"1");
-    if is_fact { Found::Published } else { Found::Claimed }
+    if matches!(answer, Value::Nil) { Claim::Mine } else { Claim::Unknown }
 }
