@@ -61,7 +61,7 @@ fn shop(number: u32) -> Result<FakeShop, String> {
     let secret = base64::engine::general_purpose::STANDARD.encode(key);
     Ok(FakeShop {
         shop: ShopId::try_new(&format!("shop-{number}")).map_err(|error| error.to_string())?,
-        app_key: "12345678".to_owned(),
+        app_key: (12_345_000 + number).to_string(),
         secret: format!("whsec_{secret}"),
         token: format!("simulated-token-{number}"),
     })

@@ -6,7 +6,7 @@ use anyhow::Context;
 use channel_gateway::config::Topics;
 use channel_gateway::push::{Outcome, PushResult, StockCommand, WaybillCommand};
 use channel_gateway::shutdown::Shutdown;
-use connectors::contract::model::{Order, OrderStatus, Refund};
+use connectors::contract::model::{Order, OrderStatus, OrderType, Refund};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -108,7 +108,9 @@ impl Erp {
             let version = order.times.modified.unix_ms();
             let newest = state.orders.entry(key.clone()).or_insert(i64::MIN);
             *newest = version.max(*newest);
+            // Nothing of a virtual order is given to a carrier.
             let ready = order.status == OrderStatus::AwaitingShipment
+                && order.order_type != OrderType::Virtual
                 && order.shipping.holds.is_empty()
                 && !state.waybills.contains_key(&key);
             if !ready {

@@ -87,7 +87,8 @@ fn shop_config(channel: &Channel, shop: &FakeShop) -> String {
     let FakeShop { shop: id, app_key, secret, token } = shop;
     let text = format!(
         "[[shops]]\nchannel = \"{name}\"\nid = \"{id}\"\nenable = {enabled:?}\nbase_url = \"http://{address}/api\"\n\
-         app_key = \"{app_key}\"\napp_secret = \"dev:{secret}\"\ntoken = \"dev:{token}\"\n"
+         app_key = \"{app_key}\"\napp_secret = \"dev:{secret}\"\ntoken = \"dev:{token}\"\n\
+         refresh_token = \"dev:{token}-refresh\"\n"
     );
     if enabled.contains(&Capability::Webhooks.as_str()) {
         format!("{text}webhook_secrets = [\"dev:{secret}\"]\n")
@@ -111,7 +112,7 @@ fn shop(channel: &str, number: u32) -> anyhow::Result<FakeShop> {
     let key = STANDARD.encode(format!("channel-gateway-demo-{channel}-{number:04}"));
     Ok(FakeShop {
         shop: ShopId::try_new(&format!("{channel}-{number}"))?,
-        app_key: "12345678".to_owned(),
+        app_key: (12_345_000 + number).to_string(),
         secret: format!("whsec_{key}"),
         token: format!("demo-token-{channel}-{number}"),
     })
