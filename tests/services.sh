@@ -110,13 +110,23 @@ start() {
   "${with[@]}" "$@" >"$log" 2>&1 </dev/null &
 }
 
+# Waits until process $1 is gone, ten seconds at most.
+until_gone() {
+  local left=100
+  while kill -0 "$1" 2>/dev/null && [ "$left" -gt 0 ]; do
+    left=$((left - 1))
+    sleep 0.1
+  done
+}
+
 # Everything here is thrown away, so nothing is asked to save or to hand over: a killed process leaves no half-stop.
 # The jobs that live are exactly what was started here; a paused one (a test's doing) lives too.
 stop_services() {
   local pid
   for pid in $(jobs -rp; jobs -sp); do
     kill -KILL "$pid" 2>/dev/null || true
-    wait -f "$pid" 2>/dev/null || true
+    # Not `wait -f`: it spins for ever on a job that the shell has reaped already.
+    until_gone "$pid"
   done
 }
 
@@ -268,7 +278,13 @@ run() {
   [ -n "${REDIS_URL:-}" ] || start_redis
   "$@" </dev/null &
   command=$!
-  wait -f "$command" || code=$?
+  # A stopped command ends the wait too, but it is still there.
+  while :; do
+    code=0
+    wait "$command" || code=$?
+    kill -0 "$command" 2>/dev/null || break
+    sleep 0.2
+  done
   exit "$code"
 }
 
