@@ -12,35 +12,6 @@ mod errors;
 mod errors_tests;
 #[cfg(feature = "testkit")]
 mod fake;
-#[cfg(feature = "testkit")]
-mod fake_answers;
-#[cfg(feature = "testkit")]
-mod fake_books;
-#[cfg(feature = "testkit")]
-mod fake_call;
-#[cfg(feature = "testkit")]
-mod fake_carriers;
-#[cfg(feature = "testkit")]
-mod fake_gate;
-#[cfg(feature = "testkit")]
-mod fake_lists;
-#[cfg(feature = "testkit")]
-mod fake_receivers;
-#[cfg(feature = "testkit")]
-mod fake_shipping;
-#[cfg(test)]
-#[cfg(feature = "testkit")]
-mod fake_shipping_tests;
-#[cfg(test)]
-#[cfg(feature = "testkit")]
-mod fake_shop_tests;
-#[cfg(feature = "testkit")]
-mod fake_stock;
-#[cfg(test)]
-#[cfg(feature = "testkit")]
-mod fake_tests;
-#[cfg(feature = "testkit")]
-mod fake_trades;
 mod normalize;
 mod normalize_refund;
 #[cfg(test)]

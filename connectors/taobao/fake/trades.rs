@@ -5,9 +5,9 @@
 //! trade's `payment` is the sum of these plus `post_fee`. A line's `payment` is its `total_fee`, except in a trade of
 //! one line, where it is the trade's `payment`.
 
-use super::fake_answers::put;
-use super::fake_receivers;
-use super::fake_stock::{Listing, Sku};
+use super::answers::put;
+use super::receivers;
+use super::stock::{Listing, Sku};
 use crate::contract::model::{Minor, Timestamp};
 use crate::contract::sign;
 use serde_json::{Value, json};
@@ -279,7 +279,7 @@ impl Trade {
             );
         }
         if !self.is_virtual() {
-            fake_receivers::put_receiver(&mut trade, self.receiver);
+            receivers::put_receiver(&mut trade, self.receiver);
             put(&mut trade, "lm", (self.moves > 0).then(|| "1".to_owned()));
             let oaid = digest("oaid", self.tid ^ self.moves);
             put(&mut trade, "oaid", Some(format!("1{oaid}")));

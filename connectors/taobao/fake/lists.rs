@@ -3,10 +3,10 @@
 //! Lists are sorted newest first, so a record that changes between two pages moves to the top and pushes others to later
 //! pages: who reads from page one on misses them.
 
-use super::fake_answers::{Answer, Refusal, choose};
-use super::fake_books::{Index, Shop};
-use super::fake_call::Call;
-use super::fake_trades::FULLINFO_ONLY;
+use super::answers::{Answer, Refusal, choose};
+use super::books::{Index, Shop};
+use super::call::Call;
+use super::trades::FULLINFO_ONLY;
 use crate::contract::model::Timestamp;
 use serde_json::{Map, Value, json};
 

@@ -6,14 +6,30 @@
 //! What a shop may be surprised by: orders do not take stock away, so that a level once set can be held against the
 //! level that was sent; what renews a shop's first token is that token with `-refresh` behind it.
 
-use super::fake_answers::{Answer, Format, Refusal, render};
-use super::fake_books::Shop;
-use super::fake_call::Call;
-use super::fake_gate::{Gate, Limits};
-use super::{fake_carriers, fake_lists, fake_shipping, fake_stock};
+mod answers;
+mod books;
+mod call;
+mod carriers;
+mod gate;
+mod lists;
+mod receivers;
+mod shipping;
+#[cfg(test)]
+mod shipping_tests;
+#[cfg(test)]
+mod shop_tests;
+mod stock;
+#[cfg(test)]
+mod tests;
+mod trades;
+
 use crate::contract::model::{OrderId, RefundId, ShopId, Timestamp};
 use crate::testkit::{Delivery, Fake, FakeShop, Faults};
+use answers::{Answer, Format, Refusal, render};
+use books::Shop;
 use bytes::Bytes;
+use call::Call;
+use gate::{Gate, Limits};
 use http::{Request, Response};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -28,17 +44,17 @@ pub(super) fn build(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
 
 /// An API of TOP.
 #[derive(Debug)]
-pub(super) struct Api {
-    pub(super) name: &'static str,
+struct Api {
+    name: &'static str,
     /// Whether it counts against the limit for writing.
-    pub(super) is_writing: bool,
-    pub(super) required: &'static [&'static str],
-    pub(super) access: Access,
+    is_writing: bool,
+    required: &'static [&'static str],
+    access: Access,
 }
 
 /// Who may call an API, and what answers.
 #[derive(Debug)]
-pub(super) enum Access {
+enum Access {
     /// Needs a seller's session.
     Shop(fn(&mut Shop, &Call, Timestamp) -> Answer),
     /// Needs only an application.
@@ -74,7 +90,7 @@ static APIS: [Api; 16] = [
         name: "taobao.logistics.companies.get",
         is_writing: false,
         required: &["fields"],
-        access: Access::Anyone(fake_carriers::companies),
+        access: Access::Anyone(carriers::companies),
     },
     Api {
         name: "taobao.top.auth.token.refresh",
@@ -85,32 +101,28 @@ static APIS: [Api; 16] = [
     reads(
         "taobao.trades.sold.increment.get",
         &["fields", "start_modified", "end_modified"],
-        fake_lists::increment,
+        lists::increment,
     ),
-    reads("taobao.trades.sold.get", &["fields"], fake_lists::sold),
-    reads("taobao.trade.fullinfo.get", &["fields", "tid"], fake_lists::fullinfo),
-    reads("taobao.refunds.receive.get", &["fields"], fake_lists::refunds),
-    reads("taobao.refund.get", &["fields", "refund_id"], fake_lists::refund),
-    reads("taobao.item.seller.get", &["fields", "num_iid"], fake_stock::read_item),
-    reads("taobao.logistics.orders.get", &["fields"], fake_shipping::orders),
-    writes("taobao.item.quantity.update", &["num_iid", "quantity"], fake_stock::update_item),
-    writes("taobao.skus.quantity.update", &["num_iid"], fake_stock::update_skus),
-    writes(
-        "taobao.logistics.offline.send",
-        &["tid", "company_code", "out_sid"],
-        fake_shipping::offline,
-    ),
-    writes("taobao.logistics.online.send", &["tid", "company_code"], fake_shipping::online),
-    writes("taobao.logistics.dummy.send", &["tid"], fake_shipping::dummy),
+    reads("taobao.trades.sold.get", &["fields"], lists::sold),
+    reads("taobao.trade.fullinfo.get", &["fields", "tid"], lists::fullinfo),
+    reads("taobao.refunds.receive.get", &["fields"], lists::refunds),
+    reads("taobao.refund.get", &["fields", "refund_id"], lists::refund),
+    reads("taobao.item.seller.get", &["fields", "num_iid"], stock::read_item),
+    reads("taobao.logistics.orders.get", &["fields"], shipping::orders),
+    writes("taobao.item.quantity.update", &["num_iid", "quantity"], stock::update_item),
+    writes("taobao.skus.quantity.update", &["num_iid"], stock::update_skus),
+    writes("taobao.logistics.offline.send", &["tid", "company_code", "out_sid"], shipping::offline),
+    writes("taobao.logistics.online.send", &["tid", "company_code"], shipping::online),
+    writes("taobao.logistics.dummy.send", &["tid"], shipping::dummy),
     writes(
         "taobao.logistics.consign.resend",
         &["tid", "company_code", "out_sid"],
-        fake_shipping::resend,
+        shipping::resend,
     ),
 ];
 
 /// The platform. Its `Debug` shows nothing: secrets and tokens are in it.
-pub(super) struct Top {
+struct Top {
     state: Mutex<State>,
 }
 
@@ -124,7 +136,7 @@ struct State {
 
 impl Top {
     /// A platform with these shops and limits.
-    pub(super) fn new(shops: &[FakeShop], limits: Limits) -> Self {
+    fn new(shops: &[FakeShop], limits: Limits) -> Self {
         let gate = Gate::new(shops, limits);
         let shops = (0..).zip(shops).map(|(index, config)| Shop::new(config.shop.clone(), index));
         let state =

@@ -1,8 +1,8 @@
 //! The fake's gate: what it lets in, what it refuses and with which code.
 
-use super::fake::Top;
-use super::fake_call::Call;
-use super::fake_gate::Limits;
+use super::Top;
+use super::call::Call;
+use super::gate::Limits;
 use crate::contract::model::{ShopId, Timestamp};
 use crate::contract::sign;
 use crate::testkit::{Fake, FakeShop, Faults};
@@ -125,14 +125,14 @@ fn recorded(block: &str) -> (Request<Bytes>, bool) {
 #[test]
 fn requests_of_real_clients_are_verified_at_their_own_time() {
     let recordings = [
-        include_str!("fixtures/clients/java.http.txt"),
-        include_str!("fixtures/clients/java-hmac-sha256.http.txt"),
-        include_str!("fixtures/clients/node.http.txt"),
-        include_str!("fixtures/clients/php.http.txt"),
-        include_str!("fixtures/clients/py.http.txt"),
-        include_str!("fixtures/clients/qm.http.txt"),
-        include_str!("fixtures/clients/r_isp.http.txt"),
-        include_str!("fixtures/clients/r_limit.http.txt"),
+        include_str!("../fixtures/clients/java.http.txt"),
+        include_str!("../fixtures/clients/java-hmac-sha256.http.txt"),
+        include_str!("../fixtures/clients/node.http.txt"),
+        include_str!("../fixtures/clients/php.http.txt"),
+        include_str!("../fixtures/clients/py.http.txt"),
+        include_str!("../fixtures/clients/qm.http.txt"),
+        include_str!("../fixtures/clients/r_isp.http.txt"),
+        include_str!("../fixtures/clients/r_limit.http.txt"),
     ];
     let bench = Bench::new();
     let mut seen = BTreeMap::<(String, u64), u32>::new();

@@ -3,11 +3,11 @@
 //! Codes are those that ERPs met on the channel: B04 shipped or closed already, B01 no such order, B02 not paid, B56 no
 //! such carrier, B60 wrong or used number, B98 wrong kind of shipment, CD19 not shipped yet, CD25 and CD29 wrong split.
 
-use super::fake_answers::{Answer, Refusal, choose};
-use super::fake_books::{Parcel, Shop};
-use super::fake_call::Call;
-use super::fake_carriers::{self, Carrier};
-use super::fake_trades::{Trade, china};
+use super::answers::{Answer, Refusal, choose};
+use super::books::{Parcel, Shop};
+use super::call::Call;
+use super::carriers::{self, Carrier};
+use super::trades::{Trade, china};
 use crate::contract::model::Timestamp;
 use serde_json::{Value, json};
 
@@ -83,8 +83,7 @@ impl Counter {
         code: &str,
         number: &str,
     ) -> Result<&'static Carrier, Refusal> {
-        let carrier =
-            fake_carriers::find(code).ok_or_else(|| self.refuse("B56", "物流公司不存在"))?;
+        let carrier = carriers::find(code).ok_or_else(|| self.refuse("B56", "物流公司不存在"))?;
         let is_used = shop.numbers.get(number).is_some_and(|buyer| *buyer != trade.buyer);
         if is_used || !(carrier.takes)(number) {
             return Err(self.refuse("B60", "运单号不符合规则或已经被使用"));
@@ -128,7 +127,7 @@ fn send(shop: &mut Shop, call: &Call, now: Timestamp, counter: &Counter) -> Answ
     let number = call.get("out_sid").unwrap_or_default();
     let code = call.required("company_code")?;
     if number.is_empty() {
-        fake_carriers::find(code).ok_or_else(|| counter.refuse("B56", "物流公司不存在"))?;
+        carriers::find(code).ok_or_else(|| counter.refuse("B56", "物流公司不存在"))?;
         counter.expect_open(trade, &oids)?;
         return Ok(success());
     }

@@ -4,7 +4,7 @@
 //! these. TOP merges them all and verifies the signature over the merged map, empty values included; file parts are
 //! not signed, and a body of any other type is signed behind the parameters.
 
-use super::fake_answers::{Format, Refusal};
+use super::answers::{Format, Refusal};
 use crate::contract::{model::Timestamp, sign};
 use bytes::Bytes;
 use http::{Method, Request, header::CONTENT_TYPE};

@@ -1,9 +1,9 @@
 //! What the shops offer, and the stock APIs.
 
-use super::fake_answers::{Answer, Refusal, choose, put};
-use super::fake_books::Shop;
-use super::fake_call::Call;
-use super::fake_trades::{china, yuan};
+use super::answers::{Answer, Refusal, choose, put};
+use super::books::Shop;
+use super::call::Call;
+use super::trades::{china, yuan};
 use crate::contract::model::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Carriers that the channel knows, and the numbers that it takes from each.
 
-use super::fake_answers::choose;
-use super::fake_call::Call;
+use super::answers::choose;
+use super::call::Call;
 use crate::contract::model::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! The fake's shops: what buyers buy and how it is listed.
 
-use super::fake_shipping_tests::{DONE, offline, send};
-use super::fake_tests::Bench;
-use super::fake_trades::Trade;
+use super::shipping_tests::{DONE, offline, send};
+use super::tests::Bench;
+use super::trades::Trade;
 use crate::contract::model::{Minor, OrderId};
 use crate::testkit::Fake;
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn amount(value: &Value) -> i64 {
 
 /// An order of a kind, found by trying seeds.
 pub(super) fn order(bench: &Bench, is_wanted: impl Fn(&Trade) -> bool) -> OrderId {
-    let listings = super::fake_stock::catalogue(0);
+    let listings = super::stock::catalogue(0);
     let seed = (0..10_000).find(|seed| is_wanted(&Trade::new(1, &listings, *seed, 0))).unwrap();
     bench.fake.create_order(&Bench::shop(), seed, bench.now)
 }

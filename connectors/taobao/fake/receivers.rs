@@ -1,6 +1,6 @@
 //! Where the fake's parcels go: to people who do not exist.
 
-use super::fake_answers::put;
+use super::answers::put;
 use serde_json::Value;
 
 /// Somebody who does not exist, at an address that does not exist, masked as TOP masks it.

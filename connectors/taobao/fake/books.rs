@@ -1,8 +1,8 @@
 //! What the shops have: trades, refunds, listings and parcels, and what buyers do to them.
 
-use super::fake_answers::put;
-use super::fake_stock::{Listing, catalogue};
-use super::fake_trades::{BUYER_NICK, Dice, Trade, china, yuan};
+use super::answers::put;
+use super::stock::{Listing, catalogue};
+use super::trades::{BUYER_NICK, Dice, Trade, china, yuan};
 use crate::contract::model::ShopId;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -148,7 +148,7 @@ impl Shop {
             self.refunds.insert(id, refund);
             id
         } else {
-            let waiting = |line: &&mut super::fake_trades::Line| {
+            let waiting = |line: &&mut super::trades::Line| {
                 line.refund.is_some_and(|(_, status)| status == "WAIT_SELLER_AGREE")
             };
             let first = trade.lines.first().and_then(|line| line.refund).map(|(id, _)| id);

@@ -1,8 +1,8 @@
 //! TOP's gateway: who may call what, and how often.
 
-use super::fake::{Access, Api};
-use super::fake_answers::{Answer, Refusal};
-use super::fake_call::Call;
+use super::answers::{Answer, Refusal};
+use super::call::Call;
+use super::{Access, Api};
 use crate::contract::{model::Timestamp, sign};
 use crate::testkit::{FakeShop, Faults};
 use serde_json::json;

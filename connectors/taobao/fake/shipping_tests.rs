@@ -1,8 +1,8 @@
 //! What a seller may do at the fake: ship, correct a shipment, set stock.
 
-use super::fake_shop_tests::{fullinfo, open_order, order};
-use super::fake_tests::Bench;
-use super::fake_trades::Trade;
+use super::shop_tests::{fullinfo, open_order, order};
+use super::tests::Bench;
+use super::trades::Trade;
 use crate::contract::model::OrderId;
 use crate::testkit::Fake;
 use serde_json::Value;
