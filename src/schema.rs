@@ -2,7 +2,7 @@
 
 use crate::intake::Quarantined;
 use crate::push::{DeadLetter, PushResult, StockCommand, WaybillCommand};
-use connectors::contract::model::{Order, Refund};
+use connectors::contract::model::{Order, Refund, Settlement, ShipmentReport, StockObservation};
 use schemars::{Schema, schema_for};
 
 /// Topic name of the default config, and the schema of its values.
@@ -10,6 +10,9 @@ pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
         ("orders.v1", schema_for!(Order)),
         ("refunds.v1", schema_for!(Refund)),
+        ("shipments.v1", schema_for!(ShipmentReport)),
+        ("stock.observations.v1", schema_for!(StockObservation)),
+        ("settlements.v1", schema_for!(Settlement)),
         ("quarantine.v1", schema_for!(Quarantined<'_>)),
         ("stock.commands.v1", schema_for!(StockCommand)),
         ("waybill.commands.v1", schema_for!(WaybillCommand)),

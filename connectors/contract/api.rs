@@ -143,6 +143,9 @@ pub trait ChannelApi: Send + Sync + Debug {
     /// Signs, waits for quota, sends, retries what may be retried, and returns an answer that the connector's
     /// `classify` accepted.
     async fn call(&self, request: ApiRequest) -> Result<ApiReply>;
+
+    /// The channel said, outside any call, that the seller withdrew the authorization: calls stop until it may be back.
+    fn authorization_ended(&self) {}
 }
 
 /// Who is asking, and how to ask.

@@ -1,6 +1,8 @@
 //! What a webhook or a page says: notices, and the id that makes the same change one event.
 
-use super::model::{Order, OrderId, Refund, RefundId, ShopId, Timestamp};
+use super::model::{
+    Order, OrderId, Refund, RefundId, ShipmentReport, ShopId, StockObservation, Timestamp,
+};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -35,6 +37,12 @@ pub enum Event {
         /// Its modification time, where the notice says it.
         modified: Option<Timestamp>,
     },
+    /// Somebody says that a parcel left, or where it is.
+    Shipment(Box<ShipmentReport>),
+    /// Somebody says how many units there are.
+    Stock(Box<StockObservation>),
+    /// The seller withdrew the authorization: no call for this shop will succeed until it is given anew.
+    AuthorizationEnded,
     /// A record that cannot be true or cannot be read: to quarantine, never thrown away.
     Suspect(Box<Suspect>),
 }

@@ -5,6 +5,7 @@
 //! the outbound half talks only through [`ChannelApi::call`], so quota, signature, retry and metrics live in one place.
 
 mod api;
+pub mod carriers;
 mod connector;
 mod error;
 mod event;

@@ -5,6 +5,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
+use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -20,6 +21,11 @@ pub fn md5(parts: &[&[u8]]) -> [u8; 16] {
 /// HMAC-MD5 of the parts.
 pub fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
     hmac::<Hmac<Md5>>(key, parts).into()
+}
+
+/// HMAC-SHA1 of the parts.
+pub fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
+    hmac::<Hmac<Sha1>>(key, parts).into()
 }
 
 /// HMAC-SHA256 of the parts.

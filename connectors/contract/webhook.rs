@@ -108,6 +108,9 @@ pub trait WebhookSource: Send + Sync {
     /// good ones is a [`super::Event::Suspect`].
     fn decode(&self, request: &Verified<'_>) -> Result<Vec<Notice>>;
 
-    /// The channel's own status and body. The gateway adds `Retry-After` where the outcome is [`Outcome::Retry`].
-    fn reply(&self, outcome: &Outcome) -> WebhookReply;
+    /// The channel's own status and body, in the form the request asked for. The gateway adds `Retry-After` where the
+    /// outcome is [`Outcome::Retry`].
+    ///
+    /// The request may be one that was refused: nothing in it is to be believed, and nothing of it repeated.
+    fn reply(&self, raw: &RawWebhook, outcome: &Outcome) -> WebhookReply;
 }

@@ -81,6 +81,7 @@ pub(super) fn order(shop: &ShopId, seed: u64, now: Timestamp) -> Order {
             id: Some(format!("promo-{}", dice.below(100))),
             name: "满减".to_owned(),
             discount,
+            payer: None,
             line_id: None,
             description: None,
         })
@@ -112,6 +113,7 @@ pub(super) fn order(shop: &ShopId, seed: u64, now: Timestamp) -> Order {
         lines,
         promotions,
         payments: vec![payment],
+        fees: Vec::new(),
         invoice: None,
         seller: Seller::default(),
         shipping: Shipping { method: Some("express".to_owned()), ..Shipping::default() },
@@ -141,6 +143,7 @@ fn line(dice: &mut Dice, line_id: u64) -> Line {
         discount,
         adjustment: Minor::ZERO,
         payable: Minor(gross - discount.0),
+        purchase_payable: None,
         status: Some(OrderStatus::AwaitingShipment),
         channel_status: Some("paid".to_owned()),
         refund_status: None,

@@ -2,7 +2,7 @@
 
 use super::sign::{self, Signature};
 use super::{ENTRY, message, waybill};
-use crate::contract::model::{OrderId, ShopId, StockLevel, Timestamp, Waybill};
+use crate::contract::model::{OrderId, ShopId, StockLevel, Timestamp, Waybill, WaybillAction};
 use crate::contract::{
     ApiReply, ApiRequest, ChannelApi, Connector, Credentials, Error, ErrorKind, Key, Outcome,
     RawWebhook, Result, Secret, Session, ShopSetup,
@@ -186,7 +186,7 @@ fn settings_are_judged_with_their_path() {
 fn answers_have_stable_statuses_and_codes() {
     let partner = partner(json!({}));
     let answer = |outcome: &Outcome| {
-        let reply = partner.webhooks().unwrap().reply(outcome);
+        let reply = partner.webhooks().unwrap().reply(&signed(&shop(), now(), b"{}"), outcome);
         assert_eq!(reply.content_type, "application/json");
         let body: Value = serde_json::from_slice(&reply.body).unwrap();
         (reply.status.as_u16(), body)
@@ -254,6 +254,7 @@ async fn ship(api: &Saying) -> Result<()> {
 fn parcel(number: &str) -> Waybill {
     Waybill {
         order_id: OrderId::try_new("17999999999999999999").unwrap(),
+        action: WaybillAction::Ship,
         carrier: "SF".to_owned(),
         number: number.to_owned(),
         lines: Vec::new(),

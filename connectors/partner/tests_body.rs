@@ -30,7 +30,12 @@ fn record(body: &str) -> Result<Value> {
     Ok(match notice.event {
         Event::Order(order) => serde_json::to_value(*order).unwrap(),
         Event::Refund(refund) => serde_json::to_value(*refund).unwrap(),
-        Event::OrderChanged { .. } | Event::RefundChanged { .. } | Event::Suspect(_) => {
+        Event::OrderChanged { .. }
+        | Event::RefundChanged { .. }
+        | Event::Shipment(_)
+        | Event::Stock(_)
+        | Event::AuthorizationEnded
+        | Event::Suspect(_) => {
             panic!("neither an order nor a refund")
         }
     })
@@ -38,7 +43,10 @@ fn record(body: &str) -> Result<Value> {
 
 fn status(body: &[u8]) -> (u16, Option<String>) {
     let error = decode(body).unwrap_err();
-    let reply = partner(json!({})).webhooks().unwrap().reply(&Outcome::Refused(error));
+    let reply = partner(json!({}))
+        .webhooks()
+        .unwrap()
+        .reply(&signed(&shop(), now(), body), &Outcome::Refused(error));
     let said: Value = serde_json::from_slice(&reply.body).unwrap();
     (reply.status.as_u16(), said["error"]["code"].as_str().map(str::to_owned))
 }

@@ -40,6 +40,10 @@ struct KnownShipment {
 #[async_trait]
 impl WaybillSink for Partner {
     async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
+        if !waybill.action.is_ship() {
+            let text = "a partner is told of parcels that left, and of nothing else";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         let data = Created { shop: session.shop, waybill };
         // A waybill is a fact: said again, it is the same message.
         let request = message::post(SHIP, session.shop, session.now, b"", &data)?;

@@ -69,7 +69,7 @@ impl WebhookSource for Partner {
         Ok(vec![Notice { shop: raw.shop.clone(), event }])
     }
 
-    fn reply(&self, outcome: &Outcome) -> WebhookReply {
+    fn reply(&self, _: &RawWebhook, outcome: &Outcome) -> WebhookReply {
         match outcome {
             Outcome::Done => fixed(StatusCode::OK, r#"{"status":"accepted"}"#),
             Outcome::Retry(_) => away(),

@@ -80,6 +80,7 @@ pub(super) fn of_trade(
         payable: wire.payment.0,
         paid: paid(wire, kind, status),
         refunded: Minor::ZERO,
+        received: None,
     })
 }
 

@@ -6,7 +6,6 @@
 
 mod amounts;
 mod auth;
-mod carriers;
 mod errors;
 #[cfg(test)]
 mod errors_tests;
@@ -34,12 +33,12 @@ mod waybill;
 mod wire;
 mod words;
 
+use crate::contract::carriers::Carriers;
 use crate::contract::{
     ApiReply, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, RefundSource, Result,
     ShopSetup, StockSink, WaybillSink,
 };
 use auth::SignMethod;
-use carriers::Carriers;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,17 +113,11 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
     };
-    for (canonical, company) in &carriers {
-        if !is_name(canonical) || !is_name(company) {
-            let text = "expected codes of ASCII letters, digits and - _ .";
-            return Err(Error::malformed(text).at("carriers"));
-        }
-    }
     if let Some(index) = extra_fields.iter().position(|field| !is_name(field)) {
         let text = "expected the name of a field";
         return Err(Error::malformed(text).at(format!("extra_fields[{index}]")));
     }
-    let carriers = Carriers::new(carriers);
+    let carriers = Carriers::try_new(carriers)?;
     Ok(Arc::new(Taobao { sign_method, carriers, extra_fields }))
 }
 

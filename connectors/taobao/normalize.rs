@@ -65,6 +65,7 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
         ship_to: ship_to(&trade),
         currency: "CNY".to_owned(),
         payments: payments(&trade, amounts.paid),
+        fees: Vec::new(),
         amounts,
         shipments,
         lines,
@@ -129,6 +130,7 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
         discount: amounts.discount,
         adjustment: amounts.adjustment,
         payable: amounts.payable,
+        purchase_payable: None,
         status: word.map(words::order_status),
         channel_status: word.map(str::to_owned),
         refund_status: refund.map(words::refund_status),
@@ -217,6 +219,7 @@ fn promotions(
             id,
             name: owned(detail.promotion_name.as_ref()).unwrap_or_default(),
             discount: detail.discount_fee.map_or(Minor::ZERO, |fee| fee.0),
+            payer: None,
             line_id: detail.id.filter(|id| *id != trade.tid).map(|id| id.0.to_owned()),
             description: owned(detail.promotion_desc.as_ref()),
         });

@@ -3,7 +3,7 @@
 use super::ENTRY;
 use super::tests::{SECRET, TOKEN, shop};
 use crate::contract::model::{
-    Order, OrderId, OrderType, StockLevel, Timestamp, Waybill, WaybillLine,
+    Order, OrderId, OrderType, StockLevel, Timestamp, Waybill, WaybillAction, WaybillLine,
 };
 use crate::contract::{
     ApiReply, ApiRequest, ChannelApi, Connector, Credentials, ErrorKind, Event, Result, Secret,
@@ -110,6 +110,7 @@ fn waybill(order: &Order, lines: &[&str], number: &str) -> Waybill {
     let line = |id: &&str| WaybillLine { line_id: (*id).to_owned(), quantity: 1 };
     Waybill {
         order_id: order.order_id.clone(),
+        action: WaybillAction::Ship,
         carrier: "SF".to_owned(),
         number: number.to_owned(),
         lines: lines.iter().map(line).collect(),
@@ -227,14 +228,14 @@ fn every_company_of_the_recorded_list_has_a_code() {
     let list: Value =
         serde_json::from_str(include_str!("fixtures/logistics-companies-get.json")).unwrap();
     let list = &list["logistics_companies_get_response"]["logistics_companies"];
-    let carriers = super::carriers::Carriers::default();
+    let carriers = crate::contract::carriers::Carriers::default();
     for company in list["logistics_company"].as_array().unwrap() {
         let (code, name) = (company["code"].as_str().unwrap(), company["name"].as_str().unwrap());
         let canonical = carriers.canonical(name);
-        assert_eq!(carriers.company(&canonical).unwrap(), code);
-        assert_eq!(carriers.company(code).unwrap(), code);
+        assert_eq!(carriers.word(&canonical, |carrier| carrier.company).unwrap(), code);
+        assert_eq!(carriers.word(code, |carrier| carrier.company).unwrap(), code);
     }
-    assert_eq!(carriers.company("YD").unwrap(), "YUNDA");
+    assert_eq!(carriers.word("YD", |carrier| carrier.company).unwrap(), "YUNDA");
     assert_eq!(carriers.canonical("某某快递"), "某某快递");
 }
 

@@ -35,7 +35,7 @@ fn a_wrong_setting_names_its_path() {
     let wrong = [
         (json!({ "sign_method": "sha1" }), "sign_method"),
         (json!({ "carriers": { "JD": 1 } }), "carriers.JD"),
-        (json!({ "carriers": { "JD": "a b" } }), "carriers"),
+        (json!({ "carriers": { "JD": "a\n" } }), "carriers"),
         (json!({ "extra_fields": ["a,b"] }), "extra_fields[0]"),
         (json!({ "sing_method": "md5" }), "sing_method"),
     ];

@@ -8,8 +8,8 @@ use super::Taobao;
 use super::errors::shipping_code;
 use super::scalars::Id;
 use super::wire::{FullInfo, Raw, Sent, ShippingRecord, Shippings, items, object, reply};
-use crate::contract::model::{OrderId, Shipped, Waybill};
-use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, WaybillSink};
+use crate::contract::model::{OrderId, Shipped, Waybill, WaybillAction};
+use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, WaybillSink, carriers};
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -22,7 +22,14 @@ pub(super) const LIST: &str = "taobao.logistics.orders.get";
 impl WaybillSink for Taobao {
     /// A line cannot be split between parcels: the channel knows lines, not units.
     async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
-        let company = self.carriers.company(&waybill.carrier)?;
+        if waybill.action != WaybillAction::Ship {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "only parcels are told to this channel",
+            ));
+        }
+        let company = self.carriers.word(&waybill.carrier, |carrier| carrier.company)?;
+        carriers::check_number(&waybill.carrier, &waybill.number)?;
         let parcel = Parcel { session, waybill, company };
         let lines: BTreeSet<&str> =
             waybill.lines.iter().map(|line| line.line_id.as_str()).collect();

@@ -137,6 +137,12 @@ pub struct Topics {
     pub orders: String,
     /// Canonical refunds.
     pub refunds: String,
+    /// Shipments as the channel or a warehouse reports them.
+    pub shipments: String,
+    /// Stock levels as the channel or a warehouse reports them.
+    pub stock_observations: String,
+    /// What the channel says of the money of each order that is over.
+    pub settlements: String,
     /// Sealed deliveries that could not become events.
     pub quarantine: String,
     /// Stock levels to set.
@@ -151,10 +157,13 @@ pub struct Topics {
 
 impl Topics {
     /// All of them.
-    pub fn all(&self) -> [&str; 7] {
+    pub fn all(&self) -> [&str; 10] {
         [
             &self.orders,
             &self.refunds,
+            &self.shipments,
+            &self.stock_observations,
+            &self.settlements,
             &self.quarantine,
             &self.stock_commands,
             &self.waybill_commands,

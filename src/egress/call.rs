@@ -15,6 +15,7 @@ use connectors::contract::{
     Secret, Session, Token,
 };
 use http::Uri;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ const PATIENCE: u32 = 5;
 const SHORT_BAN: Duration = Duration::from_secs(1);
 /// Longest ban that a call waits for; its caller has other work meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Pause of a shop whose token is no longer good; then one call tries whether somebody has mended it.
+const SHOP_PAUSE: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Who a shop is at its channel.
@@ -54,6 +57,8 @@ pub struct ShopApi {
     transport: Transport,
     buckets: Buckets,
     token: TokenCell,
+    /// Set while the shop is paused: when the next call may try.
+    paused_until: Mutex<Option<Instant>>,
     tries: u32,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -93,6 +98,7 @@ impl ShopApi {
             connector,
             transport: shared.transport,
             token,
+            paused_until: Mutex::new(None),
             tries: shared.tries,
             clock: shared.clock,
             metrics: shared.metrics,
@@ -173,7 +179,21 @@ impl ShopApi {
         Ok(())
     }
 
+    /// Whether the shop is paused; the first caller after the pause may try, and the others wait for what it finds.
+    fn is_paused(&self) -> bool {
+        let mut until = self.paused_until.lock();
+        match *until {
+            None => false,
+            Some(at) if Instant::now() < at => true,
+            Some(_) => {
+                *until = Some(Instant::now() + SHOP_PAUSE);
+                false
+            }
+        }
+    }
+
     fn set_paused(&self, paused: bool) {
+        *self.paused_until.lock() = paused.then(|| Instant::now() + SHOP_PAUSE);
         let labels = [self.channel, self.account.shop.as_str()];
         self.metrics.paused_shops.with_label_values(&labels).set(i64::from(paused));
     }
@@ -184,6 +204,10 @@ impl ChannelApi for ShopApi {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
         let (mut tried, mut put_off, mut renewed) = (0, 0, false);
         let mut pause = FIRST_PAUSE;
+        if self.is_paused() {
+            let text = "the shop is paused: the channel no longer accepts its token";
+            return Err(Error::new(ErrorKind::Unauthorized, text));
+        }
         if self.token.ends_soon(self.clock.now())
             && let Some(token) = self.token.current()
         {
@@ -229,6 +253,10 @@ impl ChannelApi for ShopApi {
                 | ErrorKind::Rejected => return Err(error),
             }
         }
+    }
+
+    fn authorization_ended(&self) {
+        self.set_paused(true);
     }
 }
 

@@ -120,7 +120,7 @@ impl Webhooks {
             };
         shop.counters.delivery_seconds.observe(started.elapsed().as_secs_f64());
         drop(place);
-        Self::speak(source, &outcome)
+        Self::speak(source, &raw, &outcome)
     }
 
     async fn settle(&self, shop: &Shop, source: &dyn WebhookSource, raw: &RawWebhook) -> Outcome {
@@ -175,8 +175,8 @@ impl Webhooks {
         Outcome::Retry(COME_BACK)
     }
 
-    fn speak(source: &dyn WebhookSource, outcome: &Outcome) -> Reply {
-        let said = source.reply(outcome);
+    fn speak(source: &dyn WebhookSource, raw: &RawWebhook, outcome: &Outcome) -> Reply {
+        let said = source.reply(raw, outcome);
         let mut answer = reply::with_body(said.status, said.content_type, said.body);
         if let Outcome::Retry(after) = outcome {
             reply::set_retry_after(&mut answer, *after);

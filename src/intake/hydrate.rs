@@ -19,6 +19,11 @@ pub async fn hydrate(shop: &Shop, notice: Notice, now: Timestamp) -> Result<Noti
             let source = shop.connector.refunds().ok_or_else(missing)?;
             source.refund(&session, id).await
         }
-        Event::Order(_) | Event::Refund(_) | Event::Suspect(_) => Ok(notice),
+        Event::Order(_)
+        | Event::Refund(_)
+        | Event::Shipment(_)
+        | Event::Stock(_)
+        | Event::AuthorizationEnded
+        | Event::Suspect(_) => Ok(notice),
     }
 }

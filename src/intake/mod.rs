@@ -26,7 +26,7 @@ use crate::shutdown::Shutdown;
 use crate::store::Dedup;
 use crate::telemetry::metrics::Metrics;
 use connectors::contract::model::Timestamp;
-use connectors::contract::{Error, ErrorKind, Notice, Suspect};
+use connectors::contract::{Error, ErrorKind, Event, Notice, Suspect};
 use flights::{Answer, Boarding, Flights};
 use record::{Kind, Ready, Recorder};
 use std::sync::Arc;
@@ -176,14 +176,22 @@ impl Intake {
         notices: Vec<Notice>,
     ) -> Result<Tally, Failure> {
         let now = self.clock.now();
-        let mut waiting = Vec::with_capacity(notices.len());
+        let mut records = Vec::with_capacity(notices.len());
         for notice in notices {
             if notice.shop != shop.id {
                 let text = "the body speaks for another shop than the one whose key signed it";
                 return Err(Error::malformed(text).into());
             }
             let notice = hydrate(shop, notice, now).await?;
-            let ready = self.recorder.record(shop, notice.event, origin, now)?;
+            if matches!(notice.event, Event::AuthorizationEnded) {
+                tracing::error!(channel = shop.channel, shop = %shop.id, "the seller withdrew the authorization; the shop is paused");
+                shop.api.authorization_ended();
+                continue;
+            }
+            self.recorder.records(shop, notice.event, origin, now, &mut records)?;
+        }
+        let mut waiting = Vec::with_capacity(records.len());
+        for ready in records {
             waiting.push(self.submit(ready)?);
         }
         self.settle(shop, origin, waiting).await

@@ -6,7 +6,9 @@ use crate::bus::Record;
 use crate::config::Topics;
 use crate::seal::Sealer;
 use crate::shops::Shop;
-use connectors::contract::model::{Order, Refund, Timestamp};
+use connectors::contract::model::{
+    Order, Refund, Settlement, ShipmentReport, StockObservation, Timestamp,
+};
 use connectors::contract::{Error, Event, EventId, Suspect};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -17,6 +19,9 @@ use std::sync::Arc;
 pub(super) enum Kind {
     Order,
     Refund,
+    Shipment,
+    Stock,
+    Settlement,
     Quarantine,
 }
 
@@ -25,6 +30,9 @@ impl Kind {
         match self {
             Self::Order => "order",
             Self::Refund => "refund",
+            Self::Shipment => "shipment",
+            Self::Stock => "stock",
+            Self::Settlement => "settlement",
             Self::Quarantine => "quarantine",
         }
     }
@@ -33,6 +41,9 @@ impl Kind {
         match self {
             Self::Order => "order.snapshot.v1",
             Self::Refund => "refund.snapshot.v1",
+            Self::Shipment => "shipment.report.v1",
+            Self::Stock => "stock.observation.v1",
+            Self::Settlement => "settlement.snapshot.v1",
             Self::Quarantine => "quarantine.v1",
         }
     }
@@ -52,6 +63,9 @@ pub(super) struct Ready {
 pub(super) struct Recorder {
     orders: Arc<str>,
     refunds: Arc<str>,
+    shipments: Arc<str>,
+    stock: Arc<str>,
+    settlements: Arc<str>,
     quarantine: Arc<str>,
     sealer: Sealer,
 }
@@ -61,27 +75,38 @@ impl Recorder {
         Self {
             orders: topics.orders.as_str().into(),
             refunds: topics.refunds.as_str().into(),
+            shipments: topics.shipments.as_str().into(),
+            stock: topics.stock_observations.as_str().into(),
+            settlements: topics.settlements.as_str().into(),
             quarantine: topics.quarantine.as_str().into(),
             sealer,
         }
     }
 
-    /// Builds the record of a fat event. A thin one is hydrated before it comes here.
-    pub(super) fn record(
+    /// Builds the records of a fat event. A thin one is hydrated before it comes here.
+    ///
+    /// An order snapshot also says what its shipments and its settlement are: those are records of their own.
+    pub(super) fn records(
         &self,
         shop: &Shop,
         event: Event,
         origin: Origin,
         now: Timestamp,
-    ) -> Result<Ready, Error> {
-        match event {
-            Event::Order(order) => self.order(shop, *order, origin, now),
-            Event::Refund(refund) => self.refund(shop, *refund, origin),
-            Event::Suspect(suspect) => self.suspect(shop, &suspect, origin, now),
+        into: &mut Vec<Ready>,
+    ) -> Result<(), Error> {
+        let ready = match event {
+            Event::Order(order) => return self.order(shop, *order, origin, now, into),
+            Event::Refund(refund) => self.refund(shop, *refund, origin)?,
+            Event::Shipment(shipment) => self.shipment(shop, *shipment, origin, now)?,
+            Event::Stock(stock) => self.stock(shop, *stock, origin)?,
+            Event::Suspect(suspect) => self.suspect(shop, &suspect, origin, now)?,
             Event::OrderChanged { .. } | Event::RefundChanged { .. } => {
-                Err(Error::malformed("a thin notice was not hydrated"))
+                return Err(Error::malformed("a thin notice was not hydrated"));
             }
-        }
+            Event::AuthorizationEnded => return Ok(()),
+        };
+        into.push(ready);
+        Ok(())
     }
 
     fn order(
@@ -90,18 +115,66 @@ impl Recorder {
         mut order: Order,
         origin: Origin,
         now: Timestamp,
-    ) -> Result<Ready, Error> {
+        into: &mut Vec<Ready>,
+    ) -> Result<(), Error> {
         shop.channel.clone_into(&mut order.channel);
         order.shop = Some(shop.id.clone());
         let payload = to_json(&order)?;
         if let Err(error) = order.check() {
             let object_id = Some(order.order_id.as_str().to_owned());
             let suspect = Suspect { error, object_id, raw: payload.into() };
-            return self.suspect(shop, &suspect, origin, now);
+            into.push(self.suspect(shop, &suspect, origin, now)?);
+            return Ok(());
         }
         let (subject, modified) = (order.order_id.as_str(), order.times.modified);
         let topic = Arc::clone(&self.orders);
-        Ok(Snapshot { kind: Kind::Order, topic, subject, modified, payload }.record(shop, origin))
+        let snapshot = Snapshot { kind: Kind::Order, topic, subject, modified, payload };
+        into.push(snapshot.record(shop, origin));
+        for shipment in ShipmentReport::of_order(&order) {
+            into.push(self.shipment(shop, shipment, origin, now)?);
+        }
+        if let Some(settlement) = Settlement::of_order(&order) {
+            let (kind, topic) = (Kind::Settlement, Arc::clone(&self.settlements));
+            let payload = to_json(&settlement)?;
+            let snapshot = Snapshot { kind, topic, subject, modified, payload };
+            into.push(snapshot.record(shop, origin));
+        }
+        Ok(())
+    }
+
+    /// The version of a report is its content: the same parcel seen in ten snapshots of an order is one event.
+    fn shipment(
+        &self,
+        shop: &Shop,
+        mut shipment: ShipmentReport,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Ready, Error> {
+        shop.channel.clone_into(&mut shipment.channel);
+        shipment.shop = Some(shop.id.clone());
+        let payload = to_json(&shipment)?;
+        let (kind, subject) = (Kind::Shipment, shipment.order_id.as_str());
+        let digest = Sha256::digest(&payload);
+        let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), subject, &[&digest]);
+        let mut headers = headers(shop, id, kind, subject, shipment.at.unwrap_or(now), origin);
+        headers.push(("content_hash", hex::encode(digest.split_at(16).0)));
+        let key = [shop.channel, ":", shop.id.as_str(), ":", subject].concat();
+        let record = Record { topic: Arc::clone(&self.shipments), key, payload, headers };
+        Ok(Ready { id, kind, modified: None, record })
+    }
+
+    fn stock(
+        &self,
+        shop: &Shop,
+        mut stock: StockObservation,
+        origin: Origin,
+    ) -> Result<Ready, Error> {
+        shop.channel.clone_into(&mut stock.channel);
+        stock.shop = Some(shop.id.clone());
+        let payload = to_json(&stock)?;
+        let (subject, modified) = (stock.sku_id.as_str(), stock.observed_at);
+        let topic = Arc::clone(&self.stock);
+        Ok(Snapshot { kind: Kind::Stock, topic, subject, modified, payload }.record(shop, origin))
     }
 
     fn refund(&self, shop: &Shop, mut refund: Refund, origin: Origin) -> Result<Ready, Error> {

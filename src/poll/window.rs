@@ -143,7 +143,12 @@ fn name(event: &Event) -> Option<Name> {
     let (id, modified) = match event {
         Event::OrderChanged { id, modified } => (id.as_str(), *modified),
         Event::RefundChanged { id, modified } => (id.as_str(), *modified),
-        Event::Order(_) | Event::Refund(_) | Event::Suspect(_) => return None,
+        Event::Order(_)
+        | Event::Refund(_)
+        | Event::Shipment(_)
+        | Event::Stock(_)
+        | Event::AuthorizationEnded
+        | Event::Suspect(_) => return None,
     };
     let at = modified.map_or(0, Timestamp::unix_ms);
     Some((id.to_owned(), modified, (id.to_owned(), at)))

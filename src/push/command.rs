@@ -1,6 +1,6 @@
 //! What an ERP may command. JSON, one command a record, keyed by shop and object.
 
-use connectors::contract::model::{OrderId, StockLevel, Waybill, WaybillLine};
+use connectors::contract::model::{OrderId, StockLevel, Waybill, WaybillAction, WaybillLine};
 use connectors::contract::{Error, Result, parse_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,14 @@ pub struct WaybillCommand {
     pub shop: String,
     /// The order that ships.
     pub order_id: OrderId,
-    /// Canonical code of the carrier, for example `SF`.
+    /// What is to be told; a parcel that left, if nothing else is said.
+    #[serde(default, skip_serializing_if = "WaybillAction::is_ship")]
+    pub action: WaybillAction,
+    /// Canonical code of the carrier, for example `SF`. Left out where no parcel is sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub carrier: String,
-    /// Tracking number.
+    /// Tracking number. Left out where no parcel is sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub number: String,
     /// What is in the parcel; empty means everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,8 +72,13 @@ impl StockCommand {
 impl WaybillCommand {
     pub(super) fn read(payload: &[u8]) -> Result<Self> {
         let command: Self = parse_json(payload)?;
-        check_name(&command.carrier, "carrier")?;
-        check_name(&command.number, "number")?;
+        if command.action != WaybillAction::NoParcel {
+            check_name(&command.carrier, "carrier")?;
+            check_name(&command.number, "number")?;
+        } else if !command.carrier.is_empty() || !command.number.is_empty() {
+            let text = "what is delivered without a parcel has neither carrier nor number";
+            return Err(Error::malformed(text).at("action"));
+        }
         for (index, line) in command.lines.iter().enumerate() {
             check_name(&line.line_id, "line_id")
                 .map_err(|e| e.within(&format!("lines[{index}]")))?;
@@ -84,6 +94,7 @@ impl WaybillCommand {
     pub(super) fn waybill(&self) -> Waybill {
         Waybill {
             order_id: self.order_id.clone(),
+            action: self.action,
             carrier: self.carrier.clone(),
             number: self.number.clone(),
             lines: self.lines.clone(),

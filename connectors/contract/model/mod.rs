@@ -8,6 +8,8 @@ mod money;
 mod order;
 mod personal;
 mod refund;
+mod settlement;
+mod shipment;
 mod stock;
 mod time;
 mod time_text;
@@ -16,11 +18,14 @@ mod waybill;
 pub use ids::{OrderId, RefundId, ShopId};
 pub use money::Minor;
 pub use order::{
-    Amounts, Buyer, Distribution, Extensions, Hold, Invoice, Line, LineStatus, Order, OrderStatus,
-    OrderType, Payment, Promotion, RefundStatus, Seller, Shipment, Shipping, Times,
+    Amounts, Buyer, Distribution, Extensions, Fee, Hold, Invoice, Line, LineStatus, Order,
+    OrderStatus, OrderType, Payer, Payment, Promotion, RefundStatus, Seller, Shipment, Shipping,
+    Times,
 };
 pub use personal::{Personal, PersonalForm, ShipTo};
 pub use refund::{Refund, RefundKind, RefundPhase};
-pub use stock::StockLevel;
+pub use settlement::Settlement;
+pub use shipment::{ShipmentReport, ShipmentStatus, Trace};
+pub use stock::{ObservationSource, StockLevel, StockObservation};
 pub use time::Timestamp;
-pub use waybill::{Shipped, Waybill, WaybillLine};
+pub use waybill::{Shipped, Waybill, WaybillAction, WaybillLine};

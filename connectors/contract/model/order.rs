@@ -49,6 +49,9 @@ pub struct Order {
     /// How it was paid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<Payment>,
+    /// What the channel or others keep for their services, where the channel states it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fees: Vec<Fee>,
     /// Invoice asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<Invoice>,
@@ -202,6 +205,9 @@ pub struct Amounts {
     /// What went back.
     #[serde(default)]
     pub refunded: Minor,
+    /// What the seller has been paid out, where the channel states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Minor>,
 }
 
 /// One line of an order.
@@ -236,6 +242,9 @@ pub struct Line {
     pub adjustment: Minor,
     /// What the buyer owes for this line, without freight: `unit_price * quantity - discount + adjustment`.
     pub payable: Minor,
+    /// What the distributor pays for this line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_payable: Option<Minor>,
     /// Status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<LineStatus>,
@@ -267,12 +276,39 @@ pub struct Promotion {
     pub name: String,
     /// What it took off.
     pub discount: Minor,
+    /// Who pays for it, where the channel says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Payer>,
     /// Line it belongs to; none means the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_id: Option<String>,
     /// Words that explain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+/// Who bears a discount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Payer {
+    /// The merchant.
+    Seller,
+    /// The channel.
+    Channel,
+    /// The distributor.
+    Distributor,
+    /// Somebody else, for example a bank.
+    Other,
+}
+
+/// Money kept for a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fee {
+    /// The channel's name of it, for example `commission_fee`.
+    pub name: String,
+    /// How much.
+    pub amount: Minor,
 }
 
 /// One payment.
@@ -346,6 +382,9 @@ pub struct Distribution {
     /// Purchase order at the distribution platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_order_id: Option<String>,
+    /// The consumer's own order at the channel, where this event is the purchase order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer_order_id: Option<String>,
     /// What the distributor pays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_amount: Option<Minor>,

@@ -10,13 +10,39 @@ use serde::{Deserialize, Serialize};
 pub struct Waybill {
     /// The order it ships.
     pub order_id: OrderId,
-    /// Canonical code of the carrier, for example `SF`.
+    /// What is to be told.
+    #[serde(default, skip_serializing_if = "WaybillAction::is_ship")]
+    pub action: WaybillAction,
+    /// Canonical code of the carrier, for example `SF`. Empty where no parcel is sent.
+    #[serde(default)]
     pub carrier: String,
-    /// Tracking number.
+    /// Tracking number. Empty where no parcel is sent.
+    #[serde(default)]
     pub number: String,
     /// What is in it; empty means everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<WaybillLine>,
+}
+
+/// What a waybill tells the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WaybillAction {
+    /// A parcel left.
+    #[default]
+    Ship,
+    /// A parcel that was told before has another carrier or number.
+    Replace,
+    /// The goods are delivered without a parcel: virtual goods, collected at the shop.
+    NoParcel,
+}
+
+impl WaybillAction {
+    /// Whether a parcel left: what a waybill says if it says nothing else.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub fn is_ship(&self) -> bool {
+        *self == Self::Ship
+    }
 }
 
 /// A line of the order that is in the parcel.

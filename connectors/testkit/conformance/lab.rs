@@ -131,6 +131,9 @@ pub(super) fn said(notice: &Notice) -> Value {
         Event::Refund(refund) => json!({ "refund": **refund }),
         Event::OrderChanged { id, modified } => json!({ "order_id": id, "modified": modified }),
         Event::RefundChanged { id, modified } => json!({ "refund_id": id, "modified": modified }),
+        Event::Shipment(shipment) => json!({ "shipment": **shipment }),
+        Event::Stock(stock) => json!({ "stock": **stock }),
+        Event::AuthorizationEnded => json!("authorization ended"),
         Event::Suspect(suspect) => fail(&format!("suspects what the fake said: {}", suspect.error)),
     };
     json!({ "shop": notice.shop, "event": event })
@@ -143,6 +146,9 @@ pub(super) fn object_id(notice: &Notice) -> String {
         Event::Refund(refund) => refund.refund_id.to_string(),
         Event::OrderChanged { id, .. } => id.to_string(),
         Event::RefundChanged { id, .. } => id.to_string(),
+        Event::Shipment(shipment) => shipment.order_id.to_string(),
+        Event::Stock(stock) => stock.sku_id.clone(),
+        Event::AuthorizationEnded => String::new(),
         Event::Suspect(suspect) => fail(&format!("suspects what the fake said: {}", suspect.error)),
     }
 }
@@ -161,6 +167,11 @@ pub(super) fn check_record(notice: &Notice) {
             let again = must(serde_json::from_slice(&bytes), "reading a refund again");
             assert!(**refund == again, "a refund changed on its way through JSON");
         }
-        Event::OrderChanged { .. } | Event::RefundChanged { .. } | Event::Suspect(_) => {}
+        Event::OrderChanged { .. }
+        | Event::RefundChanged { .. }
+        | Event::Shipment(_)
+        | Event::Stock(_)
+        | Event::AuthorizationEnded
+        | Event::Suspect(_) => {}
     }
 }

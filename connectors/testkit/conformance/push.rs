@@ -2,7 +2,9 @@
 
 use super::lab::Lab;
 use super::{Subject, fail, must, must_fail};
-use crate::contract::model::{Order, OrderId, OrderStatus, OrderType, StockLevel, Waybill};
+use crate::contract::model::{
+    Order, OrderId, OrderStatus, OrderType, StockLevel, Waybill, WaybillAction,
+};
 use crate::contract::{ErrorKind, Result, StockSink, WaybillSink};
 use crate::testkit::Faults;
 
@@ -113,7 +115,8 @@ pub(super) fn one_level(outcomes: Result<Vec<Result<()>>>) -> Result<()> {
 }
 
 pub(super) fn waybill(order_id: OrderId, number: &str) -> Waybill {
-    Waybill { order_id, carrier: "SF".to_owned(), number: number.to_owned(), lines: Vec::new() }
+    let (action, lines) = (WaybillAction::Ship, Vec::new());
+    Waybill { order_id, action, carrier: "SF".to_owned(), number: number.to_owned(), lines }
 }
 
 async fn waybills(lab: &Lab<'_>, sink: &dyn WaybillSink) {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use channel_gateway::config::Topics;
 use channel_gateway::push::{Outcome, PushResult, StockCommand, WaybillCommand};
 use channel_gateway::shutdown::Shutdown;
-use connectors::contract::model::{Order, OrderStatus, OrderType, Refund};
+use connectors::contract::model::{Order, OrderStatus, OrderType, Refund, WaybillAction};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -139,6 +139,7 @@ impl Erp {
                 channel: key.0.clone(),
                 shop: key.1.clone(),
                 order_id: order.order_id.clone(),
+                action: WaybillAction::Ship,
                 carrier: "SF".to_owned(),
                 number,
                 lines: Vec::new(),
