@@ -1,11 +1,10 @@
 //! The outbound half: requests in the channel's terms, sent by the gateway.
 
-use super::{Result, Secret};
+use super::{Explanation, Mistake, RawWebhook, Result, Secret, SignedParts, mistakes};
 use crate::contract::model::{ShopId, Timestamp};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::Debug;
 
@@ -103,17 +102,6 @@ pub struct Credentials {
     pub token: Option<Token>,
 }
 
-/// A signature, step by step, for the person who must find out why it is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// Name of the scheme.
-    pub scheme: String,
-    /// The exact text that is signed; the secret inside it is shown as `<secret>`.
-    pub string_to_sign: String,
-    /// The signature as it goes over the wire.
-    pub signature: String,
-}
-
 /// How the channel knows that we are we.
 #[async_trait]
 pub trait Auth: Send + Sync {
@@ -128,13 +116,30 @@ pub trait Auth: Send + Sync {
     /// Gets a new token for an old one. [`super::ErrorKind::Unsupported`] where the channel's tokens never end.
     async fn renew(&self, session: &Session<'_>, old: &Token) -> Result<Token>;
 
-    /// Signs given parameters (or a body) and shows the work.
+    /// Signs given parameters (or a body) and shows the work. A signature among the parameters is no part of the text.
     fn explain(
         &self,
         secret: &Secret,
         params: &[(String, String)],
         body: &[u8],
     ) -> Result<Explanation>;
+
+    /// The usual mistakes, each with the signature that it gives for the same request. A connector whose scheme invites
+    /// others adds them to those of [`mistakes::usual`].
+    fn mistakes(&self, secret: &Secret, params: &[(String, String)], body: &[u8]) -> Vec<Mistake> {
+        let explain = |secret: &Secret, params: &[(String, String)], body: &[u8]| {
+            self.explain(secret, params, body)
+        };
+        mistakes::usual(&explain, secret, params, body)
+    }
+
+    /// What of a captured request is signed, in the words of [`Auth::explain`], and the signature it carries.
+    ///
+    /// Nothing in it is verified; it is for the person who must find out why it is refused. The path is
+    /// given without the query, for schemes that sign it.
+    fn signed_parts(&self, _path: &str, raw: &RawWebhook) -> SignedParts {
+        SignedParts::of(raw)
+    }
 }
 
 /// The one way out. The gateway's egress and the testkit's `FakeApi` implement it.

@@ -9,19 +9,20 @@ pub mod carriers;
 mod connector;
 mod error;
 mod event;
+pub mod explain;
+pub mod mistakes;
 pub mod model;
 mod secret;
 pub mod sign;
 mod webhook;
 
-pub use api::{
-    ApiReply, ApiRequest, Auth, ChannelApi, Credentials, Explanation, Session, SignedRequest, Token,
-};
+pub use api::{ApiReply, ApiRequest, Auth, ChannelApi, Credentials, Session, SignedRequest, Token};
 pub use connector::{
     Capability, Connector, Entry, OrderSource, Page, PollSpec, QuotaSpec, RefundSource, ShopSetup,
     StockSink, WaybillSink, Window, classify_status,
 };
 pub use error::{Error, ErrorKind, Result, parse_json};
 pub use event::{Event, EventId, Notice, Suspect};
+pub use explain::{Digest, Explanation, Mistake, SignedParts};
 pub use secret::{Sealed, Secret};
 pub use webhook::{Key, Outcome, RawWebhook, Verified, WebhookReply, WebhookSource};

@@ -3,11 +3,15 @@
 use super::{Partner, sign};
 use crate::contract::model::Timestamp;
 use crate::contract::{
-    ApiRequest, Auth, Credentials, Error, ErrorKind, Explanation, Result, Secret, Session,
-    SignedRequest, Token,
+    ApiRequest, Auth, Credentials, Error, ErrorKind, Explanation, Mistake, RawWebhook, Result,
+    Secret, Session, SignedParts, SignedRequest, Token, mistakes,
 };
 use async_trait::async_trait;
 use http::HeaderValue;
+
+/// Names of the parameters of [`Auth::explain`].
+const ID: &str = "id";
+const TIMESTAMP: &str = "timestamp";
 
 #[async_trait]
 impl Auth for Partner {
@@ -50,20 +54,49 @@ impl Auth for Partner {
         params: &[(String, String)],
         body: &[u8],
     ) -> Result<Explanation> {
-        let param = |wanted: &'static str| {
-            let found = params.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.as_str()).ok_or_else(|| {
-                Error::malformed("expected the parameters `id` and `timestamp`").at(wanted)
-            })
-        };
-        let (id, timestamp) = (param("id")?, param("timestamp")?);
+        let (id, timestamp) = signed_with(params)?;
         let text = String::from_utf8_lossy(body);
-        Ok(Explanation {
-            scheme: "Standard Webhooks v1: base64 of HMAC-SHA256".to_owned(),
-            string_to_sign: [id, ".", timestamp, ".", &text].concat(),
-            signature: sign::sign_out(secret, id, timestamp, body)?,
-        })
+        let text = [id, ".", timestamp, ".", &text].concat();
+        let signature = sign::sign_out(secret, id, timestamp, body)?;
+        let digest = sign::digest_of(&signature);
+        Ok(Explanation::new("Standard Webhooks v1: base64 of HMAC-SHA256", text, signature)
+            .params([(ID, id), (TIMESTAMP, timestamp)])
+            .digest("HMAC-SHA256", &digest))
     }
+
+    /// Besides the usual ones: a secret that was not decoded, and texts that other specifications sign.
+    fn mistakes(&self, secret: &Secret, params: &[(String, String)], body: &[u8]) -> Vec<Mistake> {
+        let explain = |secret: &Secret, params: &[(String, String)], body: &[u8]| {
+            self.explain(secret, params, body)
+        };
+        let Ok(right) = explain(secret, params, body) else { return Vec::new() };
+        let mut found = sign::mistakes(secret, params, body);
+        found.extend(mistakes::usual(&explain, secret, params, body));
+        mistakes::distinct(found, &right.signature)
+    }
+
+    fn signed_parts(&self, _: &str, raw: &RawWebhook) -> SignedParts {
+        let headers = [(ID, sign::ID), (TIMESTAMP, sign::TIMESTAMP)];
+        let param = |(name, header): (&str, &str)| {
+            raw.header(header).map(|value| (name.to_owned(), value.to_owned()))
+        };
+        SignedParts {
+            params: headers.into_iter().filter_map(param).collect(),
+            body: raw.body.to_vec(),
+            received: raw.header(sign::SIGNATURE).map(str::to_owned),
+        }
+    }
+}
+
+/// The parameters `id` and `timestamp`.
+pub(super) fn signed_with(params: &[(String, String)]) -> Result<(&str, &str)> {
+    let param = |wanted: &'static str| {
+        let found = params.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str()).ok_or_else(|| {
+            Error::malformed("expected the parameters `id` and `timestamp`").at(wanted)
+        })
+    };
+    Ok((param(ID)?, param(TIMESTAMP)?))
 }
 
 fn header(text: &str) -> Result<HeaderValue> {

@@ -10,6 +10,8 @@ mod fake;
 #[cfg(feature = "testkit")]
 mod invent;
 mod message;
+#[cfg(test)]
+mod mistakes_tests;
 mod sign;
 mod stock;
 mod strict;

@@ -4,7 +4,8 @@
 //! Source: the Standard Webhooks specification, section "Signature scheme". A secret is 24 to 64 random bytes in base64
 //! behind `whsec_`; the prefix may be left out.
 
-use crate::contract::{Error, ErrorKind, Result, Secret, sign};
+use super::auth::signed_with;
+use crate::contract::{Error, ErrorKind, Mistake, Result, Secret, sign};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -67,4 +68,36 @@ pub(super) fn sign_out(secret: &Secret, id: &str, timestamp: &str, body: &[u8]) 
             Error::new(ErrorKind::Unauthorized, text)
         },
     )
+}
+
+/// The digest in a signature that we wrote.
+pub(super) fn digest_of(signature: &str) -> Vec<u8> {
+    STANDARD.decode(signature.trim_start_matches(VERSION)).unwrap_or_default()
+}
+
+/// What only this scheme invites.
+pub(super) fn mistakes(secret: &Secret, params: &[(String, String)], body: &[u8]) -> Vec<Mistake> {
+    let Ok((id, timestamp)) = signed_with(params) else { return Vec::new() };
+    let configured = secret.expose();
+    let text = configured.strip_prefix(PREFIX.as_bytes()).unwrap_or(configured);
+    let Ok(key) = STANDARD.decode(text).map(Zeroizing::new) else { return Vec::new() };
+    let (id, timestamp) = (id.as_bytes(), timestamp.as_bytes());
+    let whole = [id, b".", timestamp, b".", body];
+    let of = |what, key: &[u8], parts: &[&[u8]]| {
+        let signature = [VERSION, &STANDARD.encode(sign::hmac_sha256(key, parts))].concat();
+        Mistake { what, signature }
+    };
+    vec![
+        of(
+            "the secret behind whsec_ is used as text: it was not decoded from base64",
+            text,
+            &whole,
+        ),
+        of("the secret is used as text, whsec_ included", configured, &whole),
+        of("the body alone is signed, without id and timestamp", &key, &[body]),
+        of("timestamp and body are signed, without the id", &key, &[timestamp, b".", body]),
+        of("id and body are signed, without the timestamp", &key, &[id, b".", body]),
+        of("id, timestamp and body are joined without dots", &key, &[id, timestamp, body]),
+        of("timestamp stands before the id", &key, &[timestamp, b".", id, b".", body]),
+    ]
 }

@@ -7,6 +7,7 @@
 
 use super::Taobao;
 use super::wire::{Renewed, TokenResult, reply};
+use crate::contract::explain::SECRET_MARK;
 use crate::contract::model::Timestamp;
 use crate::contract::{
     ApiRequest, Auth, Credentials, Error, ErrorKind, Explanation, Result, Secret, Session,
@@ -49,8 +50,16 @@ impl SignMethod {
         }
     }
 
-    /// Signs parameters that are sorted already, and a body where it is not made of parameters.
-    fn sign(self, secret: &Secret, params: &[(&str, &str)], body: &[u8]) -> String {
+    fn algorithm(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::HmacMd5 => "HMAC-MD5",
+            Self::HmacSha256 => "HMAC-SHA256",
+        }
+    }
+
+    /// Of parameters that are sorted already, and of a body where it is not made of parameters.
+    fn digest(self, secret: &Secret, params: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
         let secret = secret.expose();
         let mut parts: Vec<&[u8]> = Vec::with_capacity(2 * params.len() + 3);
         if self == Self::Md5 {
@@ -63,10 +72,10 @@ impl SignMethod {
         match self {
             Self::Md5 => {
                 parts.push(secret);
-                sign::upper_hex(&sign::md5(&parts))
+                sign::md5(&parts).to_vec()
             }
-            Self::HmacMd5 => sign::upper_hex(&sign::hmac_md5(secret, &parts)),
-            Self::HmacSha256 => sign::upper_hex(&sign::hmac_sha256(secret, &parts)),
+            Self::HmacMd5 => sign::hmac_md5(secret, &parts).to_vec(),
+            Self::HmacSha256 => sign::hmac_sha256(secret, &parts).to_vec(),
         }
     }
 }
@@ -96,7 +105,8 @@ impl Auth for Taobao {
         let own: Vec<_> = own.filter(is_there).collect();
         let mut all = [system.as_slice(), own.as_slice()].concat();
         all.sort_unstable();
-        let signature = self.sign_method.sign(&credentials.app_secret, &all, b"");
+        let signature =
+            sign::upper_hex(&self.sign_method.digest(&credentials.app_secret, &all, b""));
         let mut query = form_urlencoded::Serializer::new(format!("{}?", request.path));
         query.extend_pairs(&system).append_pair(SIGN, &signature);
         let mut body = form_urlencoded::Serializer::new(String::new());
@@ -169,17 +179,17 @@ impl Auth for Taobao {
                 return Err(Error::malformed(text).at(SIGN_METHOD));
             }
         };
-        let shown = if method == SignMethod::Md5 { "<secret>" } else { "" };
+        let shown = if method == SignMethod::Md5 { SECRET_MARK } else { "" };
         let mut text = shown.to_owned();
         for (name, value) in &signed {
             text.extend([*name, *value]);
         }
         text.push_str(&String::from_utf8_lossy(body));
         text.push_str(shown);
-        Ok(Explanation {
-            scheme: scheme.to_owned(),
-            string_to_sign: text,
-            signature: method.sign(secret, &signed, body),
-        })
+        let digest = method.digest(secret, &signed, body);
+        let signature = sign::upper_hex(&digest);
+        Ok(Explanation::new(scheme, text, signature)
+            .params(signed)
+            .digest(method.algorithm(), &digest))
     }
 }

@@ -4,7 +4,7 @@ use super::ENTRY;
 use super::tests::{SECRET, TOKEN, shop};
 use crate::contract::model::Timestamp;
 use crate::contract::{
-    ApiRequest, Connector, Credentials, Secret, ShopSetup, SignedRequest, Token,
+    ApiRequest, Connector, Credentials, Secret, ShopSetup, SignedRequest, Token, sign,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -69,6 +69,24 @@ fn a_signature_and_an_unknown_method_are_no_part_of_the_text() {
     assert_eq!(explained.string_to_sign, "<secret>app_key1sign_methodmd5<a/><secret>");
     let wrong = connector.auth().explain(&secret, &[pair("sign_method", "sha1")], b"").unwrap_err();
     assert_eq!(wrong.path(), Some("sign_method"));
+}
+
+#[test]
+fn an_explanation_shows_parameters_in_order_digest_and_what_another_method_would_give() {
+    let secret = Secret::new(SECRET);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let given = [pair("v", "2.0"), pair("sign_method", "md5"), pair("app_key", "1")];
+    let connector = connector(json!({}));
+    let explained = connector.auth().explain(&secret, &given, b"").unwrap();
+    let names: Vec<_> = explained.params.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["app_key", "sign_method", "v"]);
+    let digest = explained.digest.unwrap();
+    assert_eq!((&*digest.algorithm, digest.hex.to_uppercase()), ("MD5", explained.signature));
+    let text = b"app_key1sign_methodmd5v2.0";
+    let hmac = sign::upper_hex(&sign::hmac_sha256(SECRET.as_bytes(), &[text]));
+    let mistakes = connector.auth().mistakes(&secret, &given, b"");
+    let named = mistakes.iter().find(|mistake| mistake.signature == hmac).unwrap();
+    assert_eq!(named.what, "HMAC-SHA256 is computed");
 }
 
 fn credentials() -> Credentials {
