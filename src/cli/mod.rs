@@ -1,11 +1,15 @@
 //! The command line: what can be asked of the one binary.
 
 mod check;
+mod inputs;
+mod request;
 mod run;
 mod schema;
 mod sign;
 mod simulate;
 mod unseal;
+mod verdict;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -18,7 +22,7 @@ use std::process::ExitCode;
 ///
 /// Try it without anything installed:   channel-gateway run --dev
 /// Judge a config before using it:      channel-gateway check --config gateway.toml
-/// Find out why a signature is refused: channel-gateway sign --help
+/// Find out why a signature is refused: channel-gateway verify --help
 #[derive(Debug, Parser)]
 #[command(name = "channel-gateway", version, verbatim_doc_comment, after_help = channels())]
 pub struct Cli {
@@ -26,19 +30,30 @@ pub struct Cli {
     command: Command,
 }
 
+// `about` and not a document comment, which would hide the long help of the arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the gateway until SIGTERM or Ctrl-C; then accepted requests finish and the process ends within 30 s
+    #[command(
+        about = "Runs the gateway until SIGTERM or Ctrl-C; then accepted requests finish and the process ends within 30 s"
+    )]
     Run(run::Args),
-    /// Judges a config: prints every problem with its key and line, and the shops it would serve; exits 1 on a problem
+    #[command(
+        about = "Judges a config: prints every problem with its key and line, and the shops it would serve; exits 1 on a problem"
+    )]
     Check(check::Args),
-    /// Signs a request as a channel does, and shows the text that is signed
+    #[command(about = "Signs a request as a channel does, and shows how")]
     Sign(sign::Args),
-    /// Prints the JSON Schemas of all events and commands
+    #[command(
+        about = "Checks a received signature, and says which usual mistake would give it; exits 1 if it is another"
+    )]
+    Verify(verify::Args),
+    #[command(about = "Prints the JSON Schemas of all events and commands")]
     Schema(schema::Args),
-    /// Runs a strict fake of a channel on a socket, for developers who have no sandbox
+    #[command(
+        about = "Runs a strict fake of a channel on a socket, for developers who have no sandbox"
+    )]
     Simulate(simulate::Args),
-    /// Opens the sealed bytes of a quarantine or dead-letter record
+    #[command(about = "Opens the sealed bytes of a quarantine or dead-letter record")]
     Unseal(unseal::Args),
 }
 
@@ -47,7 +62,8 @@ pub async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(args).await,
         Command::Check(args) => check::run(&args),
-        Command::Sign(args) => sign::run(args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Unseal(args) => unseal::run(&args),

@@ -156,7 +156,9 @@ async fn the_schemas_in_the_repository_are_those_of_the_types() {
 async fn help_teaches() {
     let (code, said, _) = run(&["--help"], &[]).await;
     assert_eq!(code, 0);
-    for word in ["run --dev", "check --config", "sign", "schema", "simulate", "unseal", "partner"] {
+    for word in
+        ["run --dev", "check --config", "sign", "verify", "schema", "simulate", "unseal", "partner"]
+    {
         assert!(said.contains(word), "{word}\n{said}");
     }
 }

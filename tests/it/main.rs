@@ -24,6 +24,9 @@ mod push;
 /// The files of this repository, for the rules below.
 #[cfg(test)]
 mod repository;
+/// `verify`, and the recipes of docs/signatures.md.
+#[cfg(test)]
+mod signatures;
 #[cfg(test)]
 mod support;
 /// The rules of the house.
