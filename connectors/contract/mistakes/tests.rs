@@ -87,6 +87,23 @@ fn mistakes_in_the_order_and_the_choice_of_parameters_are_named() {
 }
 
 #[test]
+fn the_order_is_known_without_being_shown_and_a_digest_of_a_digest_is_recognized() {
+    let twice = |secret: &Secret, params: &[(String, String)], _: &[u8]| {
+        let mut sorted = params.to_vec();
+        sorted.sort_unstable();
+        let text: String = sorted.iter().flat_map(|(name, value)| [&**name, &**value]).collect();
+        let inner = md5(&text);
+        let signature = sign::upper_hex(&sign::md5(&[inner.as_bytes(), secret.expose()]));
+        Ok(Explanation::new("test", text, signature))
+    };
+    let found = usual(&twice, &Secret::new(SECRET), &params(&[("Z", "1"), ("a", "2")]), b"");
+    let unsorted = md5(format!("{}{SECRET}", md5("a2Z1")));
+    assert_named(&found, &unsorted, "the parameters are sorted without regard to capitals");
+    let other = md5(format!("{}{SECRET}\n", md5("Z1a2")));
+    assert_named(&found, &other, "the secret has a newline at its end");
+}
+
+#[test]
 fn mistakes_with_the_secret_and_the_form_are_named() {
     let found = found(&[("a", "1")], "");
     let s = SECRET;

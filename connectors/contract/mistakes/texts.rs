@@ -152,9 +152,15 @@ pub(super) fn assembled_otherwise(
     received: &[(String, String)],
     found: &mut Vec<Mistake>,
 ) {
-    let signed: Vec<Pair<'_>> = pairs(signed);
+    let (mut signed, received) = (pairs(signed), pairs(received));
+    let mut all: Vec<_> =
+        received.iter().filter(|(name, _)| !is_signature(name)).copied().collect();
+    all.sort_unstable();
+    if signed.is_empty() {
+        // A connector that does not show them: most sign them all, sorted.
+        signed.clone_from(&all);
+    }
     let Some(assembly) = Assembly::find(&recipe.text.middle, &signed) else { return };
-    let received = pairs(received);
     let mut add = |what, join, pairs: &[Pair<'_>]| {
         let text = assembly.text(join, pairs);
         found.push(Mistake { what, signature: recipe.sign(text.as_bytes()) });
@@ -176,9 +182,6 @@ pub(super) fn assembled_otherwise(
     with_sign.push(("sign", ""));
     with_sign.sort_unstable();
     add("the parameter sign is signed too, still empty", join, &with_sign);
-    let mut all: Vec<_> =
-        received.iter().filter(|(name, _)| !is_signature(name)).copied().collect();
-    all.sort_unstable();
     add("parameters are signed that the channel leaves out", join, &all);
     let filled: Vec<_> = signed.iter().filter(|(_, value)| !value.is_empty()).copied().collect();
     add("parameters without a value are not signed", join, &filled);
