@@ -354,3 +354,23 @@ fn the_fake_believes_nobody_without_a_signature() {
     let too_many = (0..120).filter(|_| ask(SECRET, now()) == 429).count();
     assert!((1..120).contains(&too_many), "the fake keeps no pace");
 }
+
+#[test]
+fn another_attempt_is_signed_at_its_own_time() {
+    let fake = (ENTRY.fake)(vec![shop()]);
+    fake.create_order(&shop().shop, 1, now());
+    let first = fake.take_deliveries(now()).remove(0);
+    let later = now().plus(Duration::from_hours(1));
+    let again = fake.sign_again(&first, later);
+    assert_eq!((again.path.as_str(), &again.body), (first.path.as_str(), &first.body));
+    assert_eq!(again.headers[sign::ID], first.headers[sign::ID]);
+    let raw = |delivery: &crate::testkit::Delivery| RawWebhook {
+        shop: delivery.shop.clone(),
+        method: Method::POST,
+        query: String::new(),
+        headers: delivery.headers.clone(),
+        body: delivery.body.clone(),
+    };
+    assert!(verify(&[SECRET], later, &raw(&first)).is_err());
+    assert_eq!(verify(&[SECRET], later, &raw(&again)).unwrap(), 0);
+}

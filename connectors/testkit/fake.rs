@@ -63,6 +63,16 @@ pub trait Fake: Send + Sync + Debug {
     /// Webhooks to send since the last call, signed at `now`. Empty for a channel that is only polled.
     fn take_deliveries(&self, now: Timestamp) -> Vec<Delivery>;
 
+    /// The same delivery for another attempt, signed anew where the channel signs the time of an attempt.
+    fn sign_again(&self, delivery: &Delivery, _now: Timestamp) -> Delivery {
+        delivery.clone()
+    }
+
+    /// Whether an answer to a delivery settles it. Channels that read the body and not the status say so here.
+    fn is_settled(&self, answer: &Response<Bytes>) -> bool {
+        answer.status().is_success()
+    }
+
     /// All orders of a shop with their modification times.
     fn orders(&self, shop: &ShopId) -> BTreeMap<OrderId, Timestamp>;
 
