@@ -9,6 +9,7 @@ pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod courier;
 pub mod egress;
 pub mod ingress;
 pub mod intake;

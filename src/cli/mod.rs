@@ -1,12 +1,14 @@
 //! The command line: what can be asked of the one binary.
 
 mod check;
+mod flags;
 mod inputs;
 mod request;
 mod run;
 mod schema;
 mod sign;
 mod simulate;
+mod trade;
 mod unseal;
 mod verdict;
 mod verify;

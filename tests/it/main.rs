@@ -27,6 +27,9 @@ mod repository;
 /// `verify`, and the recipes of docs/signatures.md.
 #[cfg(test)]
 mod signatures;
+/// A simulated channel on its own.
+#[cfg(test)]
+mod simulate;
 #[cfg(test)]
 mod support;
 /// The rules of the house.

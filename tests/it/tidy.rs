@@ -23,8 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/shops.rs", &[]),
     ("src/schema.rs", &["intake", "push"]),
     ("src/simulate.rs", &["ingress"]),
+    ("src/courier.rs", &[]),
     ("src/output.rs", &[]),
-    ("src/cli", &["app", "output", "schema", "simulate"]),
+    ("src/cli", &["app", "courier", "output", "schema", "simulate"]),
     (
         "src/app.rs",
         &["bus", "egress", "ingress", "intake", "poll", "push", "shops", "store", "stream"],
@@ -53,7 +54,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("redis", &["src/store"]),
     ("governor", &["src/egress"]),
     ("hyper", &["src/ingress", "src/egress", "src/simulate.rs"]),
-    ("hyper_util", &["src/ingress", "src/egress", "src/simulate.rs"]),
+    ("hyper_util", &["src/ingress", "src/egress", "src/simulate.rs", "src/courier.rs"]),
     ("rustls", &["src/ingress", "src/egress"]),
 ];
 
