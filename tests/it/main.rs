@@ -21,10 +21,13 @@ mod poll;
 /// Commands to the channel, and what is said of them.
 #[cfg(test)]
 mod push;
+/// The recipes of docs/signatures.md, computed again.
+#[cfg(test)]
+mod recipes;
 /// The files of this repository, for the rules below.
 #[cfg(test)]
 mod repository;
-/// `verify`, and the recipes of docs/signatures.md.
+/// What `verify` says.
 #[cfg(test)]
 mod signatures;
 /// A simulated channel on its own.

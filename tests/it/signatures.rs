@@ -1,4 +1,4 @@
-//! What `verify` says of signatures, and that the recipes of docs/signatures.md are those of the connectors.
+//! What `verify` says of signatures.
 
 use crate::repository::{read, root};
 use crate::support::{SECRET, run};
