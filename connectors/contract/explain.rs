@@ -2,7 +2,6 @@
 
 use super::RawWebhook;
 use encoding_rs::GBK;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
@@ -94,17 +93,35 @@ pub struct SignedParts {
 }
 
 impl SignedParts {
-    /// Query and form are parameters, any other body is itself; the signature is the parameter `sign` or `ac`.
+    /// Query, form and the text parts of a multipart form are parameters, any other body is itself; the signature is the
+    /// parameter `sign` or `ac`.
     pub fn of(raw: &RawWebhook) -> Self {
         let mut params = read_form(raw.query.as_bytes());
-        let body = if is_form(&raw.headers) {
-            params.extend(read_form(&raw.body));
-            Vec::new()
-        } else {
-            raw.body.to_vec()
+        let kind = raw.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default();
+        let (essence, more) = kind.split_once(';').unwrap_or((kind, ""));
+        let body = match essence.trim().to_ascii_lowercase().as_str() {
+            "application/x-www-form-urlencoded" => {
+                params.extend(read_form(&raw.body));
+                Vec::new()
+            }
+            "multipart/form-data" => {
+                params.extend(read_multipart(more, &raw.body));
+                Vec::new()
+            }
+            _ => raw.body.to_vec(),
         };
         let received = signature_among(&params);
         Self { params, body, received }
+    }
+
+    /// Adds the method and the path as the parameters `http_method` and `path`, for schemes that sign them.
+    #[must_use]
+    pub fn with_call(mut self, path: &str, raw: &RawWebhook) -> Self {
+        let call = [("http_method", raw.method.as_str()), ("path", path)];
+        let own = call.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.params.splice(0..0, own);
+        self
     }
 }
 
@@ -126,30 +143,65 @@ pub fn read_form(text: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The parts of a multipart form that are no files.
+fn read_multipart(content_type: &str, body: &[u8]) -> Vec<(String, String)> {
+    let boundary = content_type.split(';').find_map(|word| word.trim().strip_prefix("boundary="));
+    let Some(boundary) = boundary.map(|boundary| boundary.trim_matches('"')) else {
+        return Vec::new();
+    };
+    let body = to_text(body);
+    let mark = format!("--{boundary}");
+    body.split(&mark)
+        .filter_map(|part| {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            let named = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-disposition").then_some(value)
+            })?;
+            let mut words = named.split(';').map(str::trim);
+            let name = words.clone().find_map(|word| word.strip_prefix("name="))?;
+            let is_file = words.any(|word| word.starts_with("filename"));
+            let value = value.strip_suffix("\r\n").unwrap_or(value);
+            (!is_file).then(|| (name.trim_matches('"').to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
 fn decode(text: &[u8]) -> String {
     let blanks: Vec<u8> =
         text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     let bytes: Cow<'_, [u8]> = percent_decode(&blanks).into();
-    std::str::from_utf8(&bytes)
-        .map_or_else(|_| GBK.decode_without_bom_handling(&bytes).0.into_owned(), str::to_owned)
+    to_text(&bytes)
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+fn to_text(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes)
+        .map_or_else(|_| GBK.decode_without_bom_handling(bytes).0.into_owned(), str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::model::ShopId;
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Method};
+
+    fn raw(content_type: &'static str, body: &'static str) -> RawWebhook {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let shop = ShopId::try_new("one").unwrap();
+        let (query, body) = ("a=1&sign=S".to_owned(), Bytes::from_static(body.as_bytes()));
+        RawWebhook { shop, method: Method::POST, query, headers, body }
+    }
+
+    fn shown(params: &[(String, String)]) -> Vec<String> {
+        params.iter().map(|(name, value)| format!("{name}|{value}")).collect()
+    }
 
     #[test]
     fn a_form_is_read_in_order_as_utf_8_or_else_as_gbk() {
         let read = read_form(b"b=%E6%B5%8B+1&a=%B2%E2%CA%D4&=x&flag&c=1%3D2=3&&");
-        let shown: Vec<String> =
-            read.iter().map(|(name, value)| format!("{name}|{value}")).collect();
-        assert_eq!(shown, ["b|测 1", "a|测试", "|x", "flag|", "c|1=2=3"]);
+        assert_eq!(shown(&read), ["b|测 1", "a|测试", "|x", "flag|", "c|1=2=3"]);
     }
 
     #[test]
@@ -158,5 +210,20 @@ mod tests {
         assert_eq!(signature_among(&pairs("ac=1&sign=2")).as_deref(), Some("2"));
         assert_eq!(signature_among(&pairs("x=0&ac=1")).as_deref(), Some("1"));
         assert_eq!(signature_among(&pairs("signature=1")), None);
+    }
+
+    #[test]
+    fn a_request_is_taken_apart_by_the_kind_of_its_body() {
+        let form = SignedParts::of(&raw("application/x-www-form-urlencoded; charset=UTF-8", "b=2"));
+        assert_eq!(shown(&form.params), ["a|1", "sign|S", "b|2"]);
+        assert!(form.body.is_empty() && form.received.as_deref() == Some("S"));
+        let xml = SignedParts::of(&raw("text/xml", "<a/>"));
+        assert_eq!((shown(&xml.params).len(), xml.body.as_slice()), (2, b"<a/>".as_slice()));
+        let parts = "--XX\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n2\r\n--XX\r\n\
+                     content-disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\nfile\r\n--XX--\r\n";
+        let multipart = SignedParts::of(&raw("multipart/form-data; boundary=XX", parts));
+        assert_eq!(shown(&multipart.params), ["a|1", "sign|S", "b|2"]);
+        let call = xml.with_call("/p", &raw("text/xml", ""));
+        assert_eq!(shown(&call.params)[..2], ["http_method|POST", "path|/p"]);
     }
 }

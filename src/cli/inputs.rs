@@ -27,6 +27,9 @@ pub(super) struct Inputs {
     /// Where the secret is: env:NAME or file:PATH
     #[arg(long, value_name = "REFERENCE")]
     secret: String,
+    /// Settings of the shop as in its config, in JSON, where the signature depends on them
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    settings: String,
 }
 
 impl Inputs {
@@ -36,12 +39,14 @@ impl Inputs {
             .resolve()
     }
 
-    /// The channel's connector, with its default settings.
+    /// The channel's connector.
     pub(super) fn connector(&self) -> Result<Arc<dyn Connector>, String> {
         let entry = find(&self.channel)?;
         let shop = ShopId::try_new("sign").map_err(|error| error.to_string())?;
-        (entry.build)(ShopSetup { shop, settings: serde_json::json!({}) })
-            .map_err(|error| error.to_string())
+        let settings = serde_json::from_str(&self.settings)
+            .map_err(|error| format!("--settings is not JSON: {error}"))?;
+        (entry.build)(ShopSetup { shop, settings })
+            .map_err(|error| format!("{error}, in --settings"))
     }
 
     /// Parameters in the order they were given, the body, and the signature among the parameters.

@@ -1,6 +1,6 @@
 //! What `verify` says of signatures.
 
-use crate::repository::{read, root};
+use crate::repository::{files, read, root};
 use crate::support::{SECRET, run};
 use std::path::PathBuf;
 use tokio::process::Command;
@@ -125,6 +125,44 @@ async fn what_verify_needs_is_said() {
     assert!(missing.contains("give --received"), "{missing}");
     let literal = said(&["verify", "taobao", "--secret", "hunter22", "a=1"]).await;
     assert!(literal.contains("--secret is a reference") && !literal.contains("hunter22"));
+    let settings = |text| ["verify", "taobao", "--secret", "env:S", "a=1", "--settings", text];
+    assert!(said(&settings("{")).await.contains("--settings is not JSON"));
+    assert!(said(&settings("{\"x\":1}")).await.contains("not a setting of this channel"));
     let unknown = said(&["verify", "nobody", "--secret", "env:S", "a=1"]).await;
     assert!(unknown.contains("no channel nobody; known: "), "{unknown}");
+}
+
+/// Requests as they were recorded from official clients, each with whether its signature is right.
+fn recordings() -> Vec<(String, bool)> {
+    let files = files("connectors/taobao/fixtures/clients", "txt");
+    let texts = files.iter().map(read).collect::<Vec<_>>();
+    let blocks = texts.iter().flat_map(|text| text.split("===== request =====\n").skip(1));
+    let request = |block: &str| {
+        let (request, about) = block.split_once("\n-- merged params").unwrap();
+        (request.to_owned(), about.contains("sign ok: True"))
+    };
+    blocks.map(request).collect()
+}
+
+#[tokio::test]
+async fn recorded_requests_of_official_clients_verify_as_they_are() {
+    let (mut right, mut wrong) = (0, 0);
+    for (request, is_right) in recordings() {
+        let path = std::env::temp_dir().join(crate::support::unique("recorded"));
+        std::fs::write(&path, &request).unwrap();
+        let args = ["verify", "taobao", "--secret", "env:S", "--request", path.to_str().unwrap()];
+        let (code, said, complaints) = run(&args, &[("S", "helloworldsecret")]).await;
+        let (another, _, reason) = run(&args, &[("S", "another secret")]).await;
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(code == 0, is_right, "{request}\n{said}{complaints}");
+        assert_eq!(another, 1);
+        if is_right {
+            assert!(reason.contains("none of the "), "{reason}");
+            right += 1;
+        } else {
+            assert!(complaints.contains("nothing to compare with"), "{complaints}");
+            wrong += 1;
+        }
+    }
+    assert!(right > 20 && wrong == 1, "{right} {wrong}");
 }
