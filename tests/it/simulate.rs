@@ -35,8 +35,9 @@ fn orders(fake: &dyn Fake, count: u64) {
 }
 
 /// Starts carrying to an address.
-fn carry(fake: &Arc<dyn Fake>, address: SocketAddr) -> (Arc<Courier>, Shutdown) {
-    let courier = Courier::try_new(Arc::clone(fake), &format!("http://{address}"), QUICK).unwrap();
+fn carry(fake: &Arc<dyn Fake>, address: SocketAddr, pauses: Pauses) -> (Arc<Courier>, Shutdown) {
+    let target = format!("http://{address}");
+    let courier = Courier::try_new(Arc::clone(fake), &target, pauses).unwrap();
     let (courier, shutdown) = (Arc::new(courier), Shutdown::default());
     shutdown.spawn(Arc::clone(&courier).run(shutdown.clone()));
     (courier, shutdown)
@@ -63,7 +64,8 @@ impl Running {
     /// Reads until a line begins so, and gives the rest of it.
     async fn line(&mut self, start: &str) -> String {
         loop {
-            let line = self.lines.next_line().await.unwrap().expect("it ended");
+            let next = tokio::time::timeout(Duration::from_secs(20), self.lines.next_line()).await;
+            let line = next.expect("it says something").unwrap().expect("it ended");
             if let Some(rest) = line.strip_prefix(start) {
                 return rest.to_owned();
             }
@@ -83,7 +85,7 @@ async fn webhooks_wait_for_a_gateway_that_comes_late_and_all_arrive() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let (courier, shutdown) = carry(&fake, address);
+    let (courier, shutdown) = carry(&fake, address, QUICK);
     eventually("attempts fail", async || (courier.counts().failed > 40).then_some(())).await;
     assert_eq!((courier.counts().done, courier.counts().waiting), (0, 40));
     let config = std::env::temp_dir().join(format!("{}.toml", unique("late")));
@@ -131,23 +133,34 @@ async fn answering(answers: &[&'static str]) -> (SocketAddr, tokio::task::JoinHa
     (address, heads)
 }
 
+/// A header of a request's head.
+fn header<'h>(head: &'h str, name: &str) -> &'h str {
+    let value = |line: &'h str| line.strip_prefix(name)?.strip_prefix(": ");
+    head.lines().find_map(value).unwrap_or_else(|| panic!("{name} in {head}"))
+}
+
 #[tokio::test]
-async fn what_is_refused_or_not_answered_is_sent_again_with_the_same_id() {
+async fn what_is_refused_or_not_answered_is_sent_again_with_the_same_id_and_signed_anew() {
     let fake = partner();
     orders(&*fake, 1);
     let answers =
         ["503 Away\r\nretry-after: 1", "401 No", "", "500 Broken", "301 Moved", "202 Taken"];
     let (address, heads) = answering(&answers).await;
-    let (courier, shutdown) = carry(&fake, address);
-    let heads = heads.await.unwrap();
+    // Longer than a second, so that the pause that is asked for moves the signed time.
+    let pauses = Pauses { longest: Duration::from_millis(1100), ..QUICK };
+    let (courier, shutdown) = carry(&fake, address, pauses);
+    let patience = Duration::from_secs(20);
+    let heads =
+        tokio::time::timeout(patience, heads).await.expect("every attempt is made").unwrap();
     eventually("it is settled", async || (courier.counts().done == 1).then_some(())).await;
     assert_eq!(courier.counts(), Counts { done: 1, waiting: 0, failed: 5 });
-    let ids = heads.iter().map(|head| {
-        head.lines().find(|line| line.starts_with("webhook-id: ")).expect("a webhook-id")
-    });
-    let mut ids: Vec<&str> = ids.collect();
+    let headers =
+        |name: &str| -> Vec<&str> { heads.iter().map(|head| header(head, name)).collect() };
+    let (mut ids, times) = (headers("webhook-id"), headers("webhook-timestamp"));
     ids.dedup();
     assert_eq!((heads.len(), ids.len()), (6, 1), "{heads:?}");
+    let times: Vec<u64> = times.into_iter().map(|time| time.parse().unwrap()).collect();
+    assert!(times[1] > times[0], "the wait that was asked for, and a new time: {times:?}");
     assert!(heads.iter().all(|head| head.starts_with("POST /v1/partner/s1 HTTP/1.1")));
     shutdown.stop();
     shutdown.wait().await;
