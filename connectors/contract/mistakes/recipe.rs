@@ -114,6 +114,16 @@ impl Recipe {
         self.write(self.form, &self.digest(algorithm, (both, both), self.text.middle.as_bytes()))
     }
 
+    /// Signs the same text as one digest of it and the secret, and with the inner digest in small letters; for a digest
+    /// of a digest.
+    pub(super) fn once_and_in_small_letters(&self) -> (String, String) {
+        let (text, secret) = (self.text.middle.as_bytes(), self.secret.expose());
+        let inner = hex::encode(sign::md5(&[text]));
+        let once = sign::md5(&[text, secret]);
+        let small = sign::md5(&[inner.as_bytes(), secret]);
+        (self.write(self.form, &once), self.write(self.form, &small))
+    }
+
     /// Writes the same digest otherwise.
     pub(super) fn with_form(&self, form: Form) -> String {
         let places = (self.text.secret_before, self.text.secret_after);

@@ -99,6 +99,10 @@ fn the_order_is_known_without_being_shown_and_a_digest_of_a_digest_is_recognized
     let found = usual(&twice, &Secret::new(SECRET), &params(&[("Z", "1"), ("a", "2")]), b"");
     let unsorted = md5(format!("{}{SECRET}", md5("a2Z1")));
     assert_named(&found, &unsorted, "the parameters are sorted without regard to capitals");
+    let small = md5(format!("{}{SECRET}", md5("Z1a2").to_lowercase()));
+    assert_named(&found, &small, "the inner digest is in small letters where capitals are due");
+    let what = "the text and the secret are digested once, not the digest and the secret again";
+    assert_named(&found, &md5(format!("Z1a2{SECRET}")), what);
     let other = md5(format!("{}{SECRET}\n", md5("Z1a2")));
     assert_named(&found, &other, "the secret has a newline at its end");
 }

@@ -74,7 +74,13 @@ pub(super) fn keyed_otherwise(recipe: &Recipe, found: &mut Vec<Mistake>) {
         ("the secret stands at both ends of the text", true, true),
         ("the secret is left out of the text", false, false),
     ];
-    if recipe.algorithm != Algorithm::Md5Twice {
+    if recipe.algorithm == Algorithm::Md5Twice {
+        let (once, small) = recipe.once_and_in_small_letters();
+        let what = "the text and the secret are digested once, not the digest and the secret again";
+        found.push(Mistake { what, signature: once });
+        let what = "the inner digest is in small letters where capitals are due";
+        found.push(Mistake { what, signature: small });
+    } else {
         for (what, before, after) in places {
             found.push(Mistake { what, signature: recipe.with_secret_at(before, after) });
         }
