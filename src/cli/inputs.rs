@@ -35,6 +35,7 @@ pub(super) struct Inputs {
 impl Inputs {
     pub(super) fn secret(&self) -> Result<Secret, String> {
         SecretRef::parse(&self.secret)
+            .filter(|reference| !matches!(reference, SecretRef::Dev(_)))
             .ok_or("--secret is a reference, env:NAME or file:PATH; a secret on a command line is seen by everybody")?
             .resolve()
     }

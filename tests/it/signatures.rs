@@ -123,8 +123,10 @@ async fn what_verify_needs_is_said() {
     };
     let missing = said(&CALL).await;
     assert!(missing.contains("give --received"), "{missing}");
-    let literal = said(&["verify", "taobao", "--secret", "hunter22", "a=1"]).await;
-    assert!(literal.contains("--secret is a reference") && !literal.contains("hunter22"));
+    for secret in ["hunter22", "dev:hunter22"] {
+        let literal = said(&["verify", "taobao", "--secret", secret, "a=1"]).await;
+        assert!(literal.contains("--secret is a reference") && !literal.contains("hunter22"));
+    }
     let settings = |text| ["verify", "taobao", "--secret", "env:S", "a=1", "--settings", text];
     assert!(said(&settings("{")).await.contains("--settings is not JSON"));
     assert!(said(&settings("{\"x\":1}")).await.contains("not a setting of this channel"));
