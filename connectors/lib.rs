@@ -5,6 +5,7 @@
 
 pub mod contract;
 mod partner;
+mod shopex;
 mod taobao;
 
 #[cfg(feature = "testkit")]
@@ -13,7 +14,7 @@ pub mod testkit;
 use contract::Entry;
 
 /// Every channel this build knows.
-pub const REGISTRY: &[Entry] = &[partner::ENTRY, taobao::ENTRY];
+pub const REGISTRY: &[Entry] = &[partner::ENTRY, shopex::ENTRY, taobao::ENTRY];
 
 /// The registry line of a channel, by the name used in configs and in events.
 pub fn find(channel: &str) -> Option<&'static Entry> {

@@ -33,6 +33,8 @@ pub struct Subject {
     pub stale_after: Option<Duration>,
     /// The channel reads the outcome of a delivery from the body, whatever the status.
     pub answers_in_body: bool,
+    /// The channel tells of no order with which number it was shipped.
+    pub hides_numbers: bool,
     /// Refresh token of the shop, where it is not the token itself.
     pub refresh: Option<String>,
     /// APIs that the channel documents no limit for.
@@ -52,6 +54,7 @@ impl Subject {
             sign: None,
             stale_after: None,
             answers_in_body: false,
+            hides_numbers: false,
             refresh: None,
             unmetered: &[],
         }
