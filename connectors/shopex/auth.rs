@@ -75,18 +75,16 @@ impl Auth for Setup {
         pairs.extend(from_body);
         if has("act") {
             let values = sign::values(&pairs).concat();
-            return Ok(Explanation {
-                scheme: "ShopEx 4.8.5 ac: MD5 of the values and the token".to_owned(),
-                string_to_sign: format!("{}<secret>", String::from_utf8_lossy(&values)),
-                signature: sign::ac(secret.expose(), &pairs),
-            });
+            let text = format!("{}<secret>", String::from_utf8_lossy(&values));
+            let scheme = "ShopEx 4.8.5 ac: MD5 of the values and the token";
+            return Ok(Explanation::new(scheme, text, sign::ac(secret.expose(), &pairs)));
         }
         let text = sign::assemble(&pairs).concat();
-        Ok(Explanation {
-            scheme: "matrix: MD5 of the upper-case MD5 of this, and the token behind it".to_owned(),
-            string_to_sign: String::from_utf8_lossy(&text).into_owned(),
-            signature: crate::contract::sign::upper_hex(&sign::matrix(secret.expose(), &pairs)),
-        })
+        let digest = sign::matrix(secret.expose(), &pairs);
+        let signature = crate::contract::sign::upper_hex(&digest);
+        let scheme = "matrix: MD5 of the upper-case MD5 of this, and the token behind it";
+        Ok(Explanation::new(scheme, String::from_utf8_lossy(&text), signature)
+            .digest("MD5", &digest))
     }
 }
 
@@ -173,9 +171,7 @@ fn explain_prism(secret: &Secret, params: &[(String, String)], body: &[u8]) -> R
         query: query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         post: body.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
     };
-    Ok(Explanation {
-        scheme: "Prism: MD5 between two secrets".to_owned(),
-        string_to_sign: format!("<secret>&{}&<secret>", call.text()),
-        signature: call.sign(secret.expose()),
-    })
+    let text = format!("<secret>&{}&<secret>", call.text());
+    let scheme = "Prism: MD5 between two secrets";
+    Ok(Explanation::new(scheme, text, call.sign(secret.expose())))
 }

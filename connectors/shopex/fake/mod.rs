@@ -173,6 +173,12 @@ impl Fake for Server {
         state.shops.iter_mut().flat_map(|shop| push::take(shop, seconds(now))).collect()
     }
 
+    /// A hub answers 200 whatever it thinks of a push; `rsp` says it.
+    fn is_settled(&self, answer: &Response<Bytes>) -> bool {
+        let said: Option<serde_json::Value> = serde_json::from_slice(answer.body()).ok();
+        said.is_some_and(|said| said.get("rsp").is_some_and(|rsp| rsp == "succ"))
+    }
+
     fn orders(&self, shop: &ShopId) -> BTreeMap<OrderId, Timestamp> {
         self.0.lock().at(shop, |shop| {
             let orders = shop.orders.iter();

@@ -5,9 +5,9 @@ use super::fleet::Fleet;
 use bytes::Bytes;
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::shutdown::Shutdown;
-use connectors::testkit::Delivery;
-use http_body_util::Full;
-use hyper::{Method, Request};
+use connectors::testkit::{Delivery, Fake};
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -51,9 +51,10 @@ impl Courier {
                 for _ in 0..copies {
                     self.under_way.fetch_add(1, Ordering::AcqRel);
                     let (courier, delivery) = (Arc::clone(self), delivery.clone());
+                    let fake = Arc::clone(&channel.fake);
                     shutdown.spawn(async move {
                         tokio::time::sleep(late).await;
-                        courier.deliver(&delivery).await;
+                        courier.deliver(&*fake, &delivery).await;
                     });
                 }
             }
@@ -61,9 +62,10 @@ impl Courier {
     }
 
     /// Until success; a delivery that never succeeds stays under way, and the ledger does not balance.
-    async fn deliver(&self, delivery: &Delivery) {
+    async fn deliver(&self, fake: &dyn Fake, delivery: &Delivery) {
         for _ in 0..TRIES {
-            if self.once(delivery).await {
+            let signed = fake.sign_again(delivery, SystemClock.now());
+            if self.once(fake, &signed).await {
                 self.under_way.fetch_sub(1, Ordering::AcqRel);
                 return;
             }
@@ -71,7 +73,7 @@ impl Courier {
         }
     }
 
-    async fn once(&self, delivery: &Delivery) -> bool {
+    async fn once(&self, fake: &dyn Fake, delivery: &Delivery) -> bool {
         let mut request = Request::new(Full::new(delivery.body.clone()));
         *request.method_mut() = Method::POST;
         let Ok(uri) = format!("http://{}{}", self.gateway, delivery.path).parse() else {
@@ -79,6 +81,9 @@ impl Courier {
         };
         *request.uri_mut() = uri;
         *request.headers_mut() = delivery.headers.clone();
-        self.client.request(request).await.is_ok_and(|answer| answer.status().is_success())
+        let Ok(answer) = self.client.request(request).await else { return false };
+        let (parts, body) = answer.into_parts();
+        let Ok(body) = body.collect().await else { return false };
+        fake.is_settled(&Response::from_parts(parts, body.to_bytes()))
     }
 }
