@@ -4,6 +4,7 @@
 //! its folder, one `mod` line and one line in [`REGISTRY`]; nothing else in the repository names it.
 
 pub mod contract;
+mod paipai;
 mod partner;
 mod shopex;
 mod taobao;
@@ -14,7 +15,7 @@ pub mod testkit;
 use contract::Entry;
 
 /// Every channel this build knows.
-pub const REGISTRY: &[Entry] = &[partner::ENTRY, shopex::ENTRY, taobao::ENTRY];
+pub const REGISTRY: &[Entry] = &[paipai::ENTRY, partner::ENTRY, shopex::ENTRY, taobao::ENTRY];
 
 /// The registry line of a channel, by the name used in configs and in events.
 pub fn find(channel: &str) -> Option<&'static Entry> {

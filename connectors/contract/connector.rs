@@ -139,6 +139,28 @@ pub trait OrderSource: Send + Sync {
     async fn page(&self, session: &Session<'_>, window: Window, page: u32) -> Result<Page>;
     /// Reads one order whole: the answer to a thin notice.
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice>;
+    /// Orders that may still change, for a channel whose windows are of the time an order was placed: what changes later
+    /// is in none of them.
+    fn open(&self) -> Option<&dyn OpenOrders> {
+        None
+    }
+}
+
+/// A list, without a window, of the orders that may still change. The gateway re-reads it whole, reads each order
+/// whose modification time is new, and reads by itself each order that was on the list and is no longer.
+///
+/// The list has parts, for channels that list one status at a time. Parts stand in the order of an order's life, so that
+/// one which moves on while they are read is met again. The session's `now` is the same for all calls of one reading.
+#[async_trait]
+pub trait OpenOrders: Send + Sync {
+    /// How many parts there are.
+    fn parts(&self) -> u32;
+    /// Records on a page.
+    fn page_size(&self) -> u32;
+    /// How many records a part, numbered from 0, holds now.
+    async fn count(&self, session: &Session<'_>, part: u32) -> Result<u64>;
+    /// One page of a part, numbered from 1: thin notices, with `modified` where the list tells it.
+    async fn page(&self, session: &Session<'_>, part: u32, page: u32) -> Result<Page>;
 }
 
 /// A channel whose refunds can be listed by modification time. Read as [`OrderSource`] is.

@@ -1,9 +1,10 @@
-//! Orders and refunds are read the same way.
+//! Orders and refunds are read the same way, and so is the list of orders that may still change.
 
 use crate::shops::Shop;
 use connectors::contract::model::Timestamp;
 use connectors::contract::{
-    Capability, Error, ErrorKind, OrderSource, Page, PollSpec, RefundSource, Result, Window,
+    Capability, Error, ErrorKind, OpenOrders, OrderSource, Page, PollSpec, RefundSource, Result,
+    Window,
 };
 
 /// A list of a shop that is read by modification time.
@@ -35,36 +36,57 @@ impl Feed {
         }
         .ok_or_else(missing)
     }
+}
 
-    pub(super) async fn count(self, shop: &Shop, window: Window, now: Timestamp) -> Result<u64> {
-        let session = shop.session(now);
+/// What is counted and paged through: a window of a feed, or a part of the list of open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    Changed(Feed, Window),
+    /// A part, and when the reading of all parts began.
+    Open(u32, Timestamp),
+}
+
+impl List {
+    pub(super) fn page_size(self, shop: &Shop) -> Result<u64> {
+        let size = match self {
+            Self::Changed(feed, _) => feed.spec(shop)?.page_size,
+            Self::Open(..) => open(shop)?.page_size(),
+        };
+        Ok(u64::from(size.max(1)))
+    }
+
+    pub(super) async fn count(self, shop: &Shop, now: Timestamp) -> Result<u64> {
         match self {
-            Self::Orders => {
+            Self::Changed(Feed::Orders, window) => {
+                let session = shop.session(now);
                 shop.connector.orders().ok_or_else(missing)?.count(&session, window).await
             }
-            Self::Refunds => {
+            Self::Changed(Feed::Refunds, window) => {
+                let session = shop.session(now);
                 shop.connector.refunds().ok_or_else(missing)?.count(&session, window).await
             }
+            Self::Open(part, began) => open(shop)?.count(&shop.session(began), part).await,
         }
     }
 
-    pub(super) async fn page(
-        self,
-        shop: &Shop,
-        window: Window,
-        page: u32,
-        now: Timestamp,
-    ) -> Result<Page> {
-        let session = shop.session(now);
+    pub(super) async fn page(self, shop: &Shop, page: u32, now: Timestamp) -> Result<Page> {
         match self {
-            Self::Orders => {
+            Self::Changed(Feed::Orders, window) => {
+                let session = shop.session(now);
                 shop.connector.orders().ok_or_else(missing)?.page(&session, window, page).await
             }
-            Self::Refunds => {
+            Self::Changed(Feed::Refunds, window) => {
+                let session = shop.session(now);
                 shop.connector.refunds().ok_or_else(missing)?.page(&session, window, page).await
             }
+            Self::Open(part, began) => open(shop)?.page(&shop.session(began), part, page).await,
         }
     }
+}
+
+/// The shop's list of open orders.
+pub(super) fn open(shop: &Shop) -> Result<&dyn OpenOrders> {
+    shop.connector.orders().and_then(OrderSource::open).ok_or_else(missing)
 }
 
 /// The config is judged before the start, so nobody should see this.

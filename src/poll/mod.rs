@@ -3,8 +3,13 @@
 //! The watermark W of a feed says: everything the channel modified up to W is in Kafka. It moves to the end of a window
 //! only when every record of the window is acknowledged, so a crash at any point reads the window again and the dedup
 //! makes that free. Webhooks are a hint; this is the truth.
+//!
+//! Some channels list orders by the time they were placed only. There a third loop re-reads the orders that may still
+//! change, and the shop's orders are complete as far as both loops are.
 
+mod book;
 mod feed;
+mod open;
 mod poller;
 mod watermark;
 mod window;
@@ -16,7 +21,11 @@ use crate::shops::Shops;
 use crate::shutdown::Shutdown;
 use crate::store::Kv;
 use crate::telemetry::metrics::Metrics;
+use book::Book;
+use connectors::contract::Capability;
 use feed::Feed;
+use open::OpenPoller;
+use poller::Poller;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -37,23 +46,37 @@ pub struct Parts {
 pub fn start(settings: &config::Poll, shops: &Shops, parts: &Parts, shutdown: &Shutdown) {
     let turns = Arc::new(Semaphore::new(settings.shops_parallel.get()));
     for shop in shops.iter() {
+        let lists_open = shop.connector.orders().is_some_and(|orders| orders.open().is_some());
+        let book = (lists_open && shop.does(Capability::Orders))
+            .then(|| Arc::new(Book::new(Arc::clone(&parts.store), shop.channel, &shop.id)));
+        if let Some(book) = &book {
+            let (shop, turns, book) = (Arc::clone(shop), Arc::clone(&turns), Arc::clone(book));
+            let poller = OpenPoller::new(settings.clone(), shop, parts.clone(), turns, book);
+            spawn(shutdown, poller.run());
+        }
         for feed in Feed::ALL {
             if shop.does(feed.capability()) {
-                let poller = poller::Poller::new(
+                let poller = Poller::new(
                     settings.clone(),
                     Arc::clone(shop),
                     feed,
                     parts.clone(),
                     Arc::clone(&turns),
+                    book.clone(),
                 );
-                let stop = shutdown.clone();
-                shutdown.spawn(async move {
-                    tokio::select! {
-                        () = poller.run() => {}
-                        () = stop.stopped() => {}
-                    }
-                });
+                spawn(shutdown, poller.run());
             }
         }
     }
+}
+
+/// Runs a loop until the gateway goes down. Dropping it anywhere loses nothing.
+fn spawn(shutdown: &Shutdown, run: impl Future<Output = ()> + Send + 'static) {
+    let stop = shutdown.clone();
+    shutdown.spawn(async move {
+        tokio::select! {
+            () = run => {}
+            () = stop.stopped() => {}
+        }
+    });
 }

@@ -1,24 +1,24 @@
 //! The loop of one feed: next window, read it, move the watermark.
 
 use super::Parts;
+use super::book::Book;
 use super::feed::Feed;
 use super::watermark::Watermark;
 use super::window::{Incomplete, Reader, Reading};
 use crate::config;
 use crate::intake::Failure;
 use crate::shops::Shop;
+use connectors::contract::Window;
 use connectors::contract::model::Timestamp;
-use connectors::contract::{ErrorKind, Window};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Thin notices that are remembered as published, per feed.
-const SEEN: usize = 50_000;
-/// Longest pause after repeated failures.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const SEEN: usize = 50_000;
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Poller {
@@ -29,6 +29,10 @@ pub(super) struct Poller {
     turns: Arc<Semaphore>,
     watermark: Watermark,
     seen: Cache<(String, i64), ()>,
+    /// Where the shop's open orders are written down, for a channel that lists them apart.
+    book: Option<Arc<Book>>,
+    /// Where this process began.
+    begun: Timestamp,
 }
 
 impl Poller {
@@ -38,16 +42,28 @@ impl Poller {
         feed: Feed,
         parts: Parts,
         turns: Arc<Semaphore>,
+        book: Option<Arc<Book>>,
     ) -> Self {
         let store = Arc::clone(&parts.store);
         let watermark = Watermark::new(store, shop.channel, &shop.id, feed.as_str());
-        Self { settings, shop, feed, parts, turns, watermark, seen: Cache::new(SEEN) }
+        Self {
+            settings,
+            shop,
+            feed,
+            parts,
+            turns,
+            watermark,
+            seen: Cache::new(SEEN),
+            book,
+            begun: Timestamp::from_unix_ms(0),
+        }
     }
 
     /// Runs until it is dropped. Dropping it anywhere loses nothing: the watermark moves last.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let interval = Duration::from_millis(self.settings.interval_ms);
         let mut at = self.begin().await;
+        self.begun = at;
         let mut failures = 0_u32;
         loop {
             let pause = match self.turn(&mut at).await {
@@ -86,24 +102,30 @@ impl Poller {
     async fn turn(&self, at: &mut Timestamp) -> Result<bool, Incomplete> {
         let Some(window) = self.next_window(*at)? else { return Ok(true) };
         let Ok(_turn) = self.turns.acquire().await else { return Ok(true) };
+        let met = Mutex::default();
         let reader = Reader {
             shop: &self.shop,
-            feed: self.feed,
             parts: &self.parts,
             settings: &self.settings,
             seen: &self.seen,
+            met: self.book.is_some().then_some(&met),
         };
-        let outcome = reader.read(window).await;
-        let label = match &outcome {
-            Ok(_) => "complete",
-            Err(Incomplete::Moving) => "moving",
-            Err(Incomplete::Failed(_)) => "failed",
-        };
+        let outcome = reader.read(self.feed, window).await;
+        let label = outcome.as_ref().map_or_else(Incomplete::label, |_| "complete");
         let labels = [self.shop.channel, self.feed.as_str(), label];
         self.parts.metrics.windows.with_label_values(&labels).inc();
         let Reading { window: done, tally } = outcome?;
         *at = done.to;
-        if let Err(error) = self.watermark.save(*at).await {
+        // The book first: a watermark ahead of it would let an order be forgotten.
+        let noted = match &self.book {
+            Some(book) => book.note(met.into_inner()).await,
+            None => Ok(()),
+        };
+        let saved = match noted {
+            Ok(()) => self.watermark.save(*at).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = saved {
             // It stays behind in the store: after a restart the same is read again, and nothing is published twice.
             tracing::warn!(shop = %self.shop.id, %error, "watermark not stored");
         }
@@ -144,23 +166,18 @@ impl Poller {
     fn after_failure(&self, incomplete: &Incomplete, failures: u32) -> Duration {
         let (channel, shop, feed) = (self.shop.channel, &self.shop.id, self.feed.as_str());
         tracing::warn!(channel, %shop, feed, failures, error = %incomplete, "window not complete");
-        let doubled = Duration::from_secs(1) * 2_u32.saturating_pow(failures.min(10) - 1);
-        let asked = match incomplete {
-            Incomplete::Failed(Failure::Wrong(error)) => match error.kind() {
-                ErrorKind::Throttled { retry_after } => retry_after.unwrap_or_default(),
-                ErrorKind::BadSignature
-                | ErrorKind::Unsupported
-                | ErrorKind::Malformed
-                | ErrorKind::Rejected
-                | ErrorKind::Unauthorized
-                | ErrorKind::Unavailable => Duration::ZERO,
-            },
-            Incomplete::Failed(Failure::Refused(_)) | Incomplete::Moving => Duration::ZERO,
-        };
-        doubled.min(LONGEST_PAUSE).max(asked)
+        incomplete.pause(failures)
     }
 
+    /// Shows how far this feed is complete. Where windows are of the time an order was placed, orders are complete only as
+    /// far as the list of open ones is too.
     fn show(&self, at: Timestamp) {
+        let at = match &self.book {
+            Some(book) if self.feed == Feed::Orders => {
+                book.complete().map_or(self.begun, |complete| complete.min(at))
+            }
+            Some(_) | None => at,
+        };
         let labels = [self.shop.channel, self.shop.id.as_str(), self.feed.as_str()];
         let lag = self.parts.clock.now().since(at).as_secs();
         let metrics = &self.parts.metrics;

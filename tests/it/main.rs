@@ -15,6 +15,9 @@ mod edge;
 /// Something is away, slow, or killed.
 #[cfg(test)]
 mod failure;
+/// A channel that lists orders by the time they were placed.
+#[cfg(test)]
+mod open;
 /// A channel that is polled: lists, details, watermark, limits, and the way back.
 #[cfg(test)]
 mod poll;

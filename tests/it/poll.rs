@@ -112,7 +112,8 @@ async fn the_watermark_stays_until_everything_is_acknowledged_and_then_lets_a_re
     third.stop().await;
 }
 
-async fn value(key: &str) -> Option<i64> {
+/// A watermark in the store.
+pub(crate) async fn value(key: &str) -> Option<i64> {
     let client = redis::Client::open(redis_url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap()
