@@ -41,6 +41,7 @@ impl Delivery {
             | ErrorKind::Unsupported
             | ErrorKind::Malformed
             | ErrorKind::Rejected
+            | ErrorKind::Conflict
             | ErrorKind::Unauthorized
             | ErrorKind::Unavailable => Duration::ZERO,
         };
@@ -63,6 +64,7 @@ pub(super) fn judge(outcome: &Result<()>) -> (Outcome, Option<Reason>) {
         Err(error) => {
             let word = match error.kind() {
                 ErrorKind::Unavailable => Outcome::Unknown,
+                ErrorKind::Conflict => Outcome::Conflict,
                 ErrorKind::BadSignature
                 | ErrorKind::Unsupported
                 | ErrorKind::Malformed
