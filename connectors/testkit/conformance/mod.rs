@@ -31,6 +31,8 @@ pub struct Subject {
     pub sign: Option<Sign>,
     /// Age at which a delivery is too old; none where the channel signs no time.
     pub stale_after: Option<Duration>,
+    /// What deliveries speak of.
+    pub tells: Tells,
     /// The channel reads the outcome of a delivery from the body, whatever the status.
     pub answers_in_body: bool,
     /// The channel tells of no order with which number it was shipped.
@@ -39,6 +41,15 @@ pub struct Subject {
     pub refresh: Option<String>,
     /// APIs that the channel documents no limit for.
     pub unmetered: &'static [&'static str],
+}
+
+/// What a channel's deliveries speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// Orders, when they are placed and when they change.
+    Orders,
+    /// Goods of an order, once they are shipped; of orders themselves they say nothing.
+    Goods,
 }
 
 /// Makes a delivery of a body, signed with the shop's secret at that time.
@@ -53,6 +64,7 @@ impl Subject {
             shop,
             sign: None,
             stale_after: None,
+            tells: Tells::Orders,
             answers_in_body: false,
             hides_numbers: false,
             refresh: None,
@@ -67,7 +79,7 @@ impl Subject {
 ///
 /// When the connector does not do what it must; the text says what.
 pub async fn check(subject: &Subject) {
-    webhook::check(subject);
+    webhook::check(subject).await;
     list::check(subject).await;
     push::check(subject).await;
     calls::check(subject).await;

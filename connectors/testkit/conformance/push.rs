@@ -154,6 +154,24 @@ async fn waybills(lab: &Lab<'_>, sink: &dyn WaybillSink) {
     }
 }
 
+/// Ships orders, each whole and with a number of its own, so that somebody may speak of them.
+pub(super) async fn ship_some(lab: &Lab<'_>) -> Vec<OrderId> {
+    let Some(sink) = lab.connector.waybills() else {
+        fail("deliveries speak of goods, and nothing can be shipped")
+    };
+    let mut shipped = Vec::new();
+    for seed in 10..16 {
+        let (order, content) = lab.new_order(seed).await;
+        if content.is_none_or(|order| is_shippable(&order)) {
+            let waybill = waybill(order.clone(), &format!("SF10000000002{seed}"));
+            must(sink.ship(&lab.session(), &waybill).await, "shipping");
+            shipped.push(order);
+        }
+    }
+    assert!(!shipped.is_empty(), "none of the fake's orders can be shipped");
+    shipped
+}
+
 /// False for what a channel rightly refuses to ship: goods that no carrier carries, and orders not paid yet.
 fn is_shippable(order: &Order) -> bool {
     let waits = matches!(

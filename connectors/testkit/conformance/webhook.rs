@@ -1,7 +1,8 @@
 //! The inbound half: what is not signed by the shop is refused, and what is signed is read the same way every time.
 
 use super::lab::{Lab, check_record, object_id, said};
-use super::{Subject, fail, must, must_fail};
+use super::push::ship_some;
+use super::{Subject, Tells, fail, must, must_fail};
 use crate::contract::model::{Personal, Timestamp};
 use crate::contract::{
     Error, ErrorKind, Event, Key, Notice, Outcome, RawWebhook, Result, Secret, WebhookSource,
@@ -19,10 +20,13 @@ struct Bench<'l> {
     now: Timestamp,
 }
 
-pub(super) fn check(subject: &Subject) {
+pub(super) async fn check(subject: &Subject) {
     let lab = Lab::new(subject);
     let Some(source) = lab.connector.webhooks() else { return };
-    let orders: Vec<_> = (1..=3).map(|seed| lab.create_order(seed)).collect();
+    let orders: Vec<_> = match subject.tells {
+        Tells::Orders => (1..=3).map(|seed| lab.create_order(seed)).collect(),
+        Tells::Goods => ship_some(&lab).await,
+    };
     let Some(first) = orders.first() else { return };
     lab.fake.edit_order(lab.shop(), first, lab.now());
     let refund = lab.fake.create_refund(lab.shop(), first, lab.now());
