@@ -22,7 +22,7 @@ const MOMENTS: usize = 16;
 /// exits 1. The received signature is that of --received, or the parameter `sign` or `ac`.
 ///
 /// A captured request can be pasted into a file and judged whole with --request: the request line, headers, an empty
-/// line, the body. Where the channel calls us, it is judged as the gateway would judge it.
+/// line, the body. Where the channel calls us, at /v1/CHANNEL/SHOP, it is judged as the gateway would judge it.
 ///
 /// The signature of the channel's own example is right:
 ///
@@ -119,6 +119,7 @@ fn judge(
     path: &Path,
 ) -> Result<(SignedParts, Gateway), String> {
     let captured = Captured::parse(&inputs::read(path)?)?;
+    let is_delivery = captured.shop().is_some();
     for note in &captured.notes {
         line(format_args!("note       {note}"));
     }
@@ -134,6 +135,10 @@ fn judge(
         line("gateway    takes it");
         return Ok((parts, Gateway::Takes));
     };
+    // A call of ours to the channel, which signs other things than the channel's calls to us.
+    if !is_delivery {
+        return Ok((parts, Gateway::IsNotAsked));
+    }
     line(format_args!("gateway    refuses it now: {refused}"));
     let Some(at) = signed_at(source, &keys, &raw, &parts) else {
         return Ok((parts, Gateway::Refuses(refused.to_string())));
