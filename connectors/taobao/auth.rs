@@ -10,8 +10,8 @@ use super::wire::{Renewed, TokenResult, reply};
 use crate::contract::explain::SECRET_MARK;
 use crate::contract::model::Timestamp;
 use crate::contract::{
-    ApiRequest, Auth, Credentials, Error, ErrorKind, Explanation, Result, Secret, Session,
-    SignedRequest, Token, sign,
+    ApiRequest, Auth, Credentials, Error, ErrorKind, Explanation, Mistake, RawWebhook, Result,
+    Secret, Session, SignedParts, SignedRequest, Token, mistakes, sign,
 };
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -155,6 +155,20 @@ impl Auth for Taobao {
                 .map(|end| Timestamp::from_unix_ms(end.0))
                 .or_else(|| life.map(|seconds| session.now.plus(Duration::from_secs(seconds)))),
         })
+    }
+
+    fn signed_parts(&self, _: &str, raw: &RawWebhook) -> SignedParts {
+        super::spi::signed_parts(raw)
+    }
+
+    fn mistakes(&self, secret: &Secret, params: &[(String, String)], body: &[u8]) -> Vec<Mistake> {
+        let explain = |secret: &Secret, params: &[(String, String)], body: &[u8]| {
+            self.explain(secret, params, body)
+        };
+        let mut found = mistakes::usual(&explain, secret, params, body);
+        let Ok(right) = explain(secret, params, body) else { return found };
+        found.extend(super::spi::mistakes(&explain, secret, params, body));
+        mistakes::distinct(found, &right.signature)
     }
 
     /// Verifies what was received, so parameters without a value count: clients that send them sign them.

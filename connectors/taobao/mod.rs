@@ -1,7 +1,7 @@
 //! Taobao and Tmall, by TOP, the open platform they share.
 //!
-//! Trades and refunds are polled by modification time; stock levels and shipments go back. The platform's message stream
-//! and its distribution platform are not in here. How it signs, what its quirks are and where each fact comes from is in
+//! Trades and refunds are polled by modification time; stock levels and shipments go back; warehouses call us through
+//! Qimen. The platform's message stream and its distribution platform are not in here. How it signs, what its quirks are and where each fact comes from is in
 //! this folder's README.
 
 mod amounts;
@@ -25,6 +25,7 @@ mod scalars;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod sign_tests;
+mod spi;
 mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
@@ -36,7 +37,7 @@ mod words;
 use crate::contract::carriers::Carriers;
 use crate::contract::{
     ApiReply, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, RefundSource, Result,
-    ShopSetup, StockSink, WaybillSink,
+    ShopSetup, StockSink, WaybillSink, WebhookSource,
 };
 use auth::SignMethod;
 use serde::Deserialize;
@@ -88,6 +89,8 @@ struct Settings {
     carriers: BTreeMap<String, String>,
     /// Fields of trades to ask for besides the documented ones, for example `invoice_name`.
     extra_fields: Vec<String>,
+    /// `customerId` that calls of a warehouse must bear.
+    qimen_customer_id: Option<String>,
 }
 
 /// One shop.
@@ -96,6 +99,7 @@ struct Taobao {
     sign_method: SignMethod,
     carriers: Carriers,
     extra_fields: Vec<String>,
+    qimen_customer_id: Option<String>,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
@@ -106,7 +110,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
             Error::malformed("not a setting of this channel").at(error.path().to_string())
         })?
     };
-    let Settings { sign_method, carriers, extra_fields } = settings;
+    let Settings { sign_method, carriers, extra_fields, qimen_customer_id } = settings;
     let is_name = |text: &String| {
         !text.is_empty()
             && text
@@ -117,8 +121,11 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         let text = "expected the name of a field";
         return Err(Error::malformed(text).at(format!("extra_fields[{index}]")));
     }
+    if qimen_customer_id.as_ref().is_some_and(|id| id.trim().is_empty()) {
+        return Err(Error::malformed("expected an id").at("qimen_customer_id"));
+    }
     let carriers = Carriers::try_new(carriers)?;
-    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields }))
+    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields, qimen_customer_id }))
 }
 
 impl Taobao {
@@ -136,6 +143,10 @@ impl Connector for Taobao {
 
     fn classify(&self, reply: &ApiReply) -> Result<()> {
         errors::classify(reply)
+    }
+
+    fn webhooks(&self) -> Option<&dyn WebhookSource> {
+        Some(self)
     }
 
     fn orders(&self) -> Option<&dyn OrderSource> {

@@ -4,8 +4,9 @@ use super::ENTRY;
 use crate::contract::model::ShopId;
 use crate::contract::{ErrorKind, ShopSetup};
 use crate::testkit::FakeShop;
-use crate::testkit::conformance::{self, Subject};
+use crate::testkit::conformance::{self, Subject, Tells};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub(super) const SECRET: &str = "0ebbcccfee18d7ad1aebc5b135ffa906";
 pub(super) const TOKEN: &str = "6100e23000000000000000000000000000000000000001";
@@ -23,6 +24,10 @@ pub(super) fn shop() -> FakeShop {
 async fn conforms() {
     let mut subject = Subject::new(&ENTRY, shop());
     subject.refresh = Some(format!("{TOKEN}-refresh"));
+    subject.tells = Tells::Goods;
+    subject.answers_in_body = true;
+    subject.stale_after = Some(Duration::from_mins(10));
+    subject.sign = Some(super::spi::tests::signed);
     conformance::check(&subject).await;
 }
 
@@ -38,6 +43,7 @@ fn a_wrong_setting_names_its_path() {
         (json!({ "carriers": { "JD": "a\n" } }), "carriers"),
         (json!({ "extra_fields": ["a,b"] }), "extra_fields[0]"),
         (json!({ "sing_method": "md5" }), "sing_method"),
+        (json!({ "qimen_customer_id": " " }), "qimen_customer_id"),
     ];
     for (settings, path) in wrong {
         let error = build(settings).unwrap_err();

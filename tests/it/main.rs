@@ -44,6 +44,9 @@ mod support;
 /// The rules of the house.
 #[cfg(test)]
 mod tidy;
+/// A warehouse that calls.
+#[cfg(test)]
+mod warehouse;
 /// From a delivery's bytes to its record and its answer.
 #[cfg(test)]
 mod webhook;

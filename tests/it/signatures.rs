@@ -168,3 +168,25 @@ async fn recorded_requests_of_official_clients_verify_as_they_are() {
     }
     assert!(right > 20 && wrong == 1, "{right} {wrong}");
 }
+
+#[tokio::test]
+async fn a_captured_call_of_a_warehouse_is_judged_with_its_signed_headers() {
+    let good = read("docs/examples/warehouse-call.http.txt");
+    let judge = async |text: &str| {
+        let path = std::env::temp_dir().join(crate::support::unique("warehouse"));
+        std::fs::write(&path, text).unwrap();
+        let args = ["verify", "taobao", "--secret", "env:S", "--request", path.to_str().unwrap()];
+        let (code, said, complaints) = run(&args, &[("S", "helloworldsecret")]).await;
+        std::fs::remove_file(&path).unwrap();
+        (code, said + &complaints)
+    };
+    let (code, said) = judge(&good).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("would have taken it at 2026-11-01 12:00:03"), "{said}");
+    let renamed = good.replace("method=stockchange", "method=taobao.qimen.stockchange");
+    let (code, said) = judge(&renamed).await;
+    assert!(code == 1 && said.contains("without `taobao.qimen.` before it"), "{said}");
+    let listed = good.replace("Host:", "top-sign-list: x-caller\nx-caller: 1\nHost:");
+    let (code, said) = judge(&listed).await;
+    assert!(code == 1 && said.contains("x-caller"), "{said}");
+}

@@ -3,6 +3,7 @@
 use super::answers::put;
 use super::stock::{Listing, catalogue};
 use super::trades::{BUYER_NICK, Dice, Trade, china, yuan};
+use super::warehouse::Left;
 use crate::contract::model::ShopId;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,6 +25,8 @@ pub(super) struct Shop {
     pub(super) parcels: BTreeMap<u64, Vec<Parcel>>,
     /// Buyer of each waybill number: it may carry several trades of one buyer, never of two.
     pub(super) numbers: HashMap<String, u64>,
+    /// Parcels that the warehouse has not told of yet.
+    pub(super) left: Vec<Left>,
     index: u64,
     serial: u64,
 }
@@ -66,6 +69,7 @@ impl Shop {
             listings: catalogue(index),
             parcels: BTreeMap::new(),
             numbers: HashMap::new(),
+            left: Vec::new(),
             index,
             serial: 0,
         }

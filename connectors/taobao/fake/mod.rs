@@ -1,6 +1,6 @@
 //! A strict fake of TOP, Taobao's open platform: one address, every API chosen by `method`.
 //!
-//! It signs nothing and polls nothing. It knows the channel's rules from the channel's documents and from what real
+//! It polls nothing, and of itself it calls only through the shop's warehouse. It knows the channel's rules from the channel's documents and from what real
 //! clients send, and nothing of the connector. Its clock is the `now` of each call, in whole seconds where TOP's are.
 //!
 //! What a shop may be surprised by: orders do not take stock away, so that a level once set can be held against the
@@ -22,6 +22,7 @@ mod stock;
 #[cfg(test)]
 mod tests;
 mod trades;
+mod warehouse;
 
 use crate::contract::model::{OrderId, RefundId, ShopId, Timestamp};
 use crate::testkit::{Delivery, Fake, FakeShop, Faults};
@@ -36,6 +37,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use warehouse::Warehouse;
 
 /// A fake of TOP with these shops.
 pub(super) fn build(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
@@ -129,6 +131,7 @@ struct Top {
 struct State {
     gate: Gate,
     shops: Vec<Shop>,
+    warehouses: Vec<Warehouse>,
     calls: BTreeMap<&'static str, u64>,
     answered: u64,
     done: u64,
@@ -138,9 +141,13 @@ impl Top {
     /// A platform with these shops and limits.
     fn new(shops: &[FakeShop], limits: Limits) -> Self {
         let gate = Gate::new(shops, limits);
+        let warehouse = |config: &FakeShop| {
+            Warehouse::new(config.shop.clone(), config.app_key.clone(), config.secret.clone())
+        };
+        let warehouses = shops.iter().map(warehouse).collect();
         let shops = (0..).zip(shops).map(|(index, config)| Shop::new(config.shop.clone(), index));
-        let state =
-            State { gate, shops: shops.collect(), calls: BTreeMap::new(), answered: 0, done: 0 };
+        let (shops, calls) = (shops.collect(), BTreeMap::new());
+        let state = State { gate, shops, warehouses, calls, answered: 0, done: 0 };
         Self { state: Mutex::new(state) }
     }
 
@@ -227,8 +234,22 @@ impl Fake for Top {
         refund_id(id.unwrap_or_default())
     }
 
-    fn take_deliveries(&self, _: Timestamp) -> Vec<Delivery> {
-        Vec::new()
+    fn take_deliveries(&self, now: Timestamp) -> Vec<Delivery> {
+        let mut state = self.state.lock();
+        let State { shops, warehouses, .. } = &mut *state;
+        let both = warehouses.iter_mut().zip(shops);
+        both.flat_map(|(warehouse, shop)| warehouse.take(shop, now)).collect()
+    }
+
+    fn sign_again(&self, delivery: &Delivery, now: Timestamp) -> Delivery {
+        let state = self.state.lock();
+        let warehouse = state.warehouses.iter().find(|known| known.serves(&delivery.shop));
+        let again = warehouse.and_then(|warehouse| warehouse.again(delivery, now));
+        again.unwrap_or_else(|| delivery.clone())
+    }
+
+    fn is_settled(&self, answer: &Response<Bytes>) -> bool {
+        warehouse::is_taken(answer)
     }
 
     fn orders(&self, shop: &ShopId) -> BTreeMap<OrderId, Timestamp> {

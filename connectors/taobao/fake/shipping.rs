@@ -8,6 +8,7 @@ use super::books::{Parcel, Shop};
 use super::call::Call;
 use super::carriers::{self, Carrier};
 use super::trades::{Trade, china};
+use super::warehouse::Left;
 use crate::contract::model::Timestamp;
 use serde_json::{Value, json};
 
@@ -213,6 +214,7 @@ fn record(shop: &mut Shop, tid: u64, parcel: Parcel) {
     trade.consigned.get_or_insert(parcel.at);
     shop.numbers.insert(parcel.out_sid.clone(), trade.buyer);
     let at = parcel.at;
+    shop.left.push(Left { tid, parcel: parcel.clone() });
     shop.parcels.entry(tid).or_default().push(parcel);
     shop.touch(tid, at);
 }
