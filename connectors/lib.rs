@@ -15,7 +15,8 @@ pub mod testkit;
 use contract::Entry;
 
 /// Every channel this build knows.
-pub const REGISTRY: &[Entry] = &[paipai::ENTRY, partner::ENTRY, shopex::ENTRY, taobao::ENTRY];
+pub const REGISTRY: &[Entry] =
+    &[paipai::ENTRY, partner::ENTRY, shopex::ENTRY, shopex::ECSHOP, taobao::ENTRY];
 
 /// The registry line of a channel, by the name used in configs and in events.
 pub fn find(channel: &str) -> Option<&'static Entry> {

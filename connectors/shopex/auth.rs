@@ -27,7 +27,8 @@ impl Auth for Setup {
     ) -> Result<SignedRequest> {
         let mut params = self.system(credentials, now, request.api);
         params.extend(request.params.iter().map(|(name, value)| (name.clone(), value.clone())));
-        if !params.iter().any(|(name, _)| name == TASK) {
+        let knows_tasks = self.generation != Generation::Ecshop;
+        if knows_tasks && !params.iter().any(|(name, _)| name == TASK) {
             let task = fresh_task(now, &params);
             params.push((Cow::Borrowed(TASK), task));
         }
@@ -37,7 +38,7 @@ impl Auth for Setup {
             Generation::Ecstore | Generation::Matrix => {
                 (SIGN, crate::contract::sign::upper_hex(&sign::matrix(token, &pairs)))
             }
-            Generation::V485 => (AC, sign::ac(token, &pairs)),
+            Generation::V485 | Generation::Ecshop => (AC, sign::ac(token, &pairs)),
         };
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(&params).append_pair(signature.0, &signature.1);
@@ -76,7 +77,11 @@ impl Auth for Setup {
         if has("act") {
             let values = sign::values(&pairs).concat();
             let text = format!("{}<secret>", String::from_utf8_lossy(&values));
-            let scheme = "ShopEx 4.8.5 ac: MD5 of the values and the token";
+            let scheme = if self.generation == Generation::Ecshop {
+                "ECShop ac: MD5 of the values and the token"
+            } else {
+                "ShopEx 4.8.5 ac: MD5 of the values and the token"
+            };
             return Ok(Explanation::new(scheme, text, sign::ac(secret.expose(), &pairs)));
         }
         let text = sign::assemble(&pairs).concat();
@@ -114,7 +119,7 @@ impl Setup {
                 add("from_api_v", "2.2");
                 add("to_api_v", "2.0");
             }
-            Generation::V485 => {
+            Generation::V485 | Generation::Ecshop => {
                 add("act", api);
                 add("api_version", super::v485::VERSION);
                 add("return_data", "json");

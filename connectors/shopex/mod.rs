@@ -1,4 +1,5 @@
-//! ShopEx: ECStore, the matrix hub and ShopEx 4.8.5 behind one channel, chosen by the setting `generation`.
+//! ShopEx: ECStore, the matrix hub and ShopEx 4.8.5 behind one channel, chosen by the setting `generation`. And ECShop,
+//! which is of the same family and a channel of its own.
 //!
 //! ECStore answers calls itself (`b2c.*`) and pushes whole orders signed as the matrix signs; the hub (`store.*`) stands
 //! between the gateway and any shop bound to it; a ShopEx 4.8.5 shop answers `api.php`. One shop speaks one of them.
@@ -10,6 +11,7 @@ mod answers;
 #[cfg(feature = "testkit")]
 mod answers_tests;
 mod auth;
+mod ecshop;
 mod ecstore;
 #[cfg(feature = "testkit")]
 mod fake;
@@ -45,6 +47,7 @@ mod words;
 
 use crate::contract::carriers::Carriers;
 use crate::contract::{Connector, Entry, Error, QuotaSpec, Result, ShopSetup};
+use normalize::Dialect;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,6 +83,8 @@ pub(crate) const ENTRY: Entry = Entry {
     fake: fake::build,
 };
 
+pub(crate) use ecshop::ENTRY as ECSHOP;
+
 const CHANNEL: &str = "shopex";
 
 const fn calls(api: &'static str, per_second: u32) -> QuotaSpec {
@@ -99,6 +104,9 @@ enum Generation {
     /// A ShopEx 4.8.5 shop, called directly.
     #[serde(rename = "485")]
     V485,
+    /// An ECShop shop: a channel of its own, with its own settings.
+    #[serde(skip)]
+    Ecshop,
 }
 
 /// How the hub is asked to write.
@@ -150,6 +158,7 @@ struct Settings {
 /// What all generations need.
 #[derive(Debug)]
 struct Setup {
+    dialect: &'static Dialect,
     generation: Generation,
     node_id: Option<String>,
     own_node_id: Option<String>,
@@ -185,6 +194,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         return Err(Error::malformed(text).at("node_id"));
     }
     let setup = Setup {
+        dialect: &normalize::FAMILY,
         generation: settings.generation,
         node_id: settings.node_id,
         own_node_id: settings.own_node_id,
@@ -199,5 +209,6 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         Generation::Ecstore => Arc::new(ecstore::Ecstore(setup)),
         Generation::Matrix => Arc::new(hub::Hub(setup)),
         Generation::V485 => Arc::new(v485::Shopex485(setup)),
+        Generation::Ecshop => Arc::new(ecshop::Ecshop(setup)),
     })
 }

@@ -6,8 +6,8 @@
 use super::fields::Fields;
 use super::{amounts, words};
 use crate::contract::model::{
-    Buyer, Invoice, Line, Order, OrderStatus, OrderType, Payment, Personal, Promotion, Seller,
-    ShipTo, Shipment, Shipping, Times, Timestamp,
+    Amounts, Buyer, Invoice, Line, Minor, Order, OrderStatus, OrderType, Payment, Personal,
+    Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
 
@@ -69,8 +69,23 @@ const PERSONAL: &[&str] =
 /// Names that would be taken for personal and are not.
 const NOT_PERSONAL: &[&str] = &["buyer_obtain_point_fee", "receiver_time"];
 
+/// What members of the family say differently in the same fields.
+#[derive(Debug)]
+pub(super) struct Dialect {
+    /// Channel of the orders.
+    pub(super) channel: &'static str,
+    /// The three words of an order's state, and whether it is paid at the door.
+    pub(super) status: fn(&str, &str, &str, bool) -> OrderStatus,
+    /// The amounts of a trade.
+    pub(super) amounts: fn(&Fields<'_>) -> Result<Amounts>,
+}
+
+/// How ECStore speaks, and the hub for it.
+pub(super) const FAMILY: Dialect =
+    Dialect { channel: super::CHANNEL, status: words::order_status, amounts: amounts::of_trade };
+
 /// Reads a trade.
-pub(super) fn order(trade: &Fields<'_>) -> Result<Order> {
+pub(super) fn order(trade: &Fields<'_>, dialect: &Dialect) -> Result<Order> {
     let modified = match trade.when("lastmodify")? {
         Some(time) => time,
         None => required(trade, "modified")?,
@@ -78,7 +93,7 @@ pub(super) fn order(trade: &Fields<'_>) -> Result<Order> {
     let is_cod = trade.switch("is_cod")?;
     let words =
         [trade.required("status")?, trade.required("pay_status")?, trade.required("ship_status")?];
-    let status = words::order_status(words[0], words[1], words[2], is_cod);
+    let status = (dialect.status)(words[0], words[1], words[2], is_cod);
     if let Some(currency) = trade.text("currency")
         && currency != "CNY"
     {
@@ -90,7 +105,7 @@ pub(super) fn order(trade: &Fields<'_>) -> Result<Order> {
     let (payments, paid) = payments(trade)?;
     let order_type = if is_cod { OrderType::CashOnDelivery } else { OrderType::Normal };
     Ok(Order {
-        channel: super::CHANNEL.to_owned(),
+        channel: dialect.channel.to_owned(),
         shop: None,
         order_id: trade.order_id("tid")?,
         order_type,
@@ -110,7 +125,7 @@ pub(super) fn order(trade: &Fields<'_>) -> Result<Order> {
         },
         ship_to: ship_to(trade),
         currency: "CNY".to_owned(),
-        amounts: amounts::of_trade(trade)?,
+        amounts: (dialect.amounts)(trade)?,
         lines,
         promotions: promotions(trade)?,
         payments,
@@ -132,8 +147,8 @@ pub(super) fn order(trade: &Fields<'_>) -> Result<Order> {
 }
 
 /// Reads a trade whose sums hold.
-pub(super) fn checked(trade: &Fields<'_>) -> Result<Order> {
-    let order = order(trade)?;
+pub(super) fn checked(trade: &Fields<'_>, dialect: &Dialect) -> Result<Order> {
+    let order = order(trade, dialect)?;
     order.check()?;
     amounts::check_reductions(trade, &order.lines)?;
     Ok(order)
@@ -273,10 +288,16 @@ fn promotions(trade: &Fields<'_>) -> Result<Vec<Promotion>> {
     let mut promotions = Vec::new();
     for (index, detail) in trade.list("promotion_details", "promotion_detail")?.iter().enumerate() {
         let within = |error: Error| error.within(&format!("promotion_details[{index}]"));
+        let discount = detail.yuan_or_zero("promotion_fee").map_err(within)?;
+        let name = detail.owned("promotion_name").unwrap_or_default();
+        if name.is_empty() && discount == Minor::ZERO {
+            // How ECShop says that there is none.
+            continue;
+        }
         promotions.push(Promotion {
             id: detail.owned("promotion_id"),
-            name: detail.owned("promotion_name").unwrap_or_default(),
-            discount: detail.yuan_or_zero("promotion_fee").map_err(within)?,
+            name,
+            discount,
             payer: None,
             line_id: None,
             description: None,

@@ -20,12 +20,13 @@ const PUSHES: [&str; 2] = ["ecstore-push-01-store.trade.add", "ecstore-push-02-s
 
 fn answered(body: &str) -> Result<Order> {
     let data = answers::data(body.as_bytes())?;
-    Fields::from_json(data.get().as_bytes()).and_then(|trade| normalize::checked(&trade))
+    Fields::from_json(data.get().as_bytes())
+        .and_then(|trade| normalize::checked(&trade, &normalize::FAMILY))
 }
 
 fn pushed(body: &str) -> Result<Order> {
     let pairs = form::split(body.as_bytes());
-    Fields::from_form(&pairs).and_then(|trade| normalize::checked(&trade))
+    Fields::from_form(&pairs).and_then(|trade| normalize::checked(&trade, &normalize::FAMILY))
 }
 
 #[track_caller]

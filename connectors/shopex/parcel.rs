@@ -101,6 +101,15 @@ impl<'i> Contents<'i> {
         Ok(Self { parts, is_open })
     }
 
+    /// Whether it holds every unit of these.
+    pub(super) fn holds_all(&self, items: &[Item]) -> bool {
+        items.iter().all(|item| {
+            self.parts
+                .iter()
+                .any(|(part, units)| part.line_id == item.line_id && *units >= item.ordered)
+        })
+    }
+
     /// As ECStore and ShopEx 4.8.5 want it. A SKU is named once, with the units of all of its lines.
     pub(super) fn as_delivery(&self, with_type: bool) -> String {
         let item = |(item, units): &(&Item, u32)| {

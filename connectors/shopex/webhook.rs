@@ -58,7 +58,7 @@ impl WebhookSource for Setup {
         };
         let read = Fields::from_form(&pairs).and_then(|record| match method {
             "store.trade.add" | "store.trade.update" => {
-                normalize::checked(&record).map(|order| Event::Order(Box::new(order)))
+                normalize::checked(&record, self.dialect).map(|order| Event::Order(Box::new(order)))
             }
             "store.trade.refund.add" | "store.refund.add" => {
                 normalize_refund::refund(&record).map(|refund| Event::Refund(Box::new(refund)))
@@ -71,6 +71,7 @@ impl WebhookSource for Setup {
             }
             _ => Err(Error::new(ErrorKind::Rejected, "unknown method").at("method")),
         });
+        let read = read.map(|event| self.of_this_channel(event));
         let event = match read {
             Ok(event) => event,
             // The record is kept for a person, and the shop may forget it: pushing it again would not make it right.
@@ -105,6 +106,16 @@ impl WebhookSource for Setup {
 }
 
 impl Setup {
+    fn of_this_channel(&self, event: Event) -> Event {
+        match event {
+            Event::Refund(mut refund) => {
+                self.dialect.channel.clone_into(&mut refund.channel);
+                Event::Refund(refund)
+            }
+            other => other,
+        }
+    }
+
     /// One shop cannot speak for another, even where they share a token.
     fn check_sender(&self, pairs: &[Pair<'_>]) -> Result<()> {
         let is_push = form::get(pairs, "method").is_some();

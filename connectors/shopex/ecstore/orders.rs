@@ -4,6 +4,7 @@
 //! only that it changed, and calls everything shipped that is not wholly unshipped, so every order is read whole.
 
 use super::super::fields::Fields;
+use super::super::normalize::Dialect;
 use super::super::wire::{self, Raw, Trades, id_of, suspect};
 use super::super::{answers, normalize};
 use super::{Ecstore, request};
@@ -49,7 +50,7 @@ impl OrderSource for Ecstore {
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let request = request(DETAIL).idempotent().param("tid", id.as_str());
         let reply = session.api.call(request).await?;
-        whole(session.shop, id, answers::data(&reply.body)?)
+        whole(session.shop, id, answers::data(&reply.body)?, self.0.dialect)
     }
 }
 
@@ -83,14 +84,19 @@ fn changed(raw: Raw<'_>) -> Result<Event> {
 }
 
 /// A whole trade, as the answer about one order.
-pub(in super::super) fn whole(shop: &ShopId, id: &OrderId, raw: Raw<'_>) -> Result<Notice> {
+pub(in super::super) fn whole(
+    shop: &ShopId,
+    id: &OrderId,
+    raw: Raw<'_>,
+    dialect: &Dialect,
+) -> Result<Notice> {
     let body = raw.get().as_bytes();
     let read = match Fields::from_json(body) {
         // What a shop says of an order that it does not have is not documented; it may be an empty trade.
         Ok(trade) if trade.text("tid").is_none() => {
             return Err(Error::new(ErrorKind::Rejected, "channel has no such record"));
         }
-        read => read.and_then(|trade| normalize::checked(&trade)),
+        read => read.and_then(|trade| normalize::checked(&trade, dialect)),
     };
     let event = match read {
         Ok(order) if order.order_id != *id => {

@@ -30,6 +30,9 @@ pub(super) struct Shop {
     pub(super) tasks: BTreeSet<String>,
     pub(super) news: VecDeque<News>,
     pub(super) messages: u64,
+    /// ECShop: the second in which a SKU's level was last written.
+    pub(super) stamps: BTreeMap<String, i64>,
+    pub(super) is_ecshop: bool,
     serial: u64,
 }
 
@@ -134,8 +137,19 @@ impl Shop {
             tasks: BTreeSet::new(),
             news: VecDeque::new(),
             messages: 0,
+            stamps: BTreeMap::new(),
+            is_ecshop: false,
             serial: 0,
         }
+    }
+
+    /// The same as an ECShop shop, which reserves nothing.
+    pub(super) fn new_ecshop(config: FakeShop) -> Self {
+        let mut shop = Self { is_ecshop: true, ..Self::new(config) };
+        for product in &mut shop.products {
+            product.reserved = 0;
+        }
+        shop
     }
 
     /// A buyer places and pays an order, or will pay it at the door.

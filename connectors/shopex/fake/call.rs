@@ -50,6 +50,15 @@ impl Call {
         text.push_str(token);
         *received == hex::encode(md5(&[text.as_bytes()]))
     }
+
+    /// Whether the call bears ECShop's signature: blanks around the text do not count, and letters may be large or small.
+    pub(super) fn bears_trimmed_ac(&self, token: &str) -> bool {
+        let Some(received) = self.0.get("ac") else { return false };
+        let values = self.0.iter().filter(|(name, _)| *name != "ac");
+        let text: String = values.map(|(_, value)| value.as_str()).collect();
+        let text = format!("{text}{token}");
+        received.eq_ignore_ascii_case(&hex::encode(md5(&[text.trim().as_bytes()])))
+    }
 }
 
 /// The matrix's signature of fields that come sorted.

@@ -8,6 +8,8 @@
 
 mod books;
 mod call;
+mod ecshop;
+mod ecshop_trade;
 mod ecstore;
 mod hub;
 mod people;
@@ -36,11 +38,18 @@ pub(super) fn build(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
     Arc::new(Server(Mutex::new(State { shops, ..State::default() })))
 }
 
+/// ECShop shops: the same books, written as ECShop writes them. Nothing is reserved there.
+pub(super) fn build_ecshop(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
+    let shops = shops.into_iter().map(Shop::new_ecshop).collect();
+    Arc::new(Server(Mutex::new(State { shops, is_ecshop: true, ..State::default() })))
+}
+
 /// The servers of all shops. Its `Debug` shows nothing: tokens are in it.
 struct Server(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    is_ecshop: bool,
     shops: Vec<Shop>,
     calls: BTreeMap<String, u64>,
     faults: Faults,
@@ -60,11 +69,14 @@ enum Door {
     Ecstore,
     Hub { answers_later: bool },
     V485,
+    Ecshop,
 }
 
 impl Door {
-    fn of(path: &str) -> Option<Self> {
+    fn of(path: &str, is_ecshop: bool) -> Option<Self> {
         match path.rsplit('/').next() {
+            Some("api.php") if is_ecshop => Some(Self::Ecshop),
+            _ if is_ecshop => None,
             Some("api") if path.ends_with("/index.php/api") => Some(Self::Ecstore),
             Some("sync") => Some(Self::Hub { answers_later: false }),
             Some("async") => Some(Self::Hub { answers_later: true }),
@@ -76,7 +88,7 @@ impl Door {
 
 impl State {
     fn answer(&mut self, door: Door, call: &Call, now: i64) -> Response<Bytes> {
-        let name = if door == Door::V485 { "act" } else { "method" };
+        let name = if matches!(door, Door::V485 | Door::Ecshop) { "act" } else { "method" };
         let api = call.get(name).unwrap_or_default().to_owned();
         self.admitted += 1;
         if is_due(self.admitted, self.faults.throttle_every) {
@@ -93,6 +105,7 @@ impl State {
                         hub::answer(shop, &api, call, now, answers_later)
                     }
                     Door::V485 => v485::answer(shop, &api, call, now),
+                    Door::Ecshop => ecshop::answer(shop, &api, call, now),
                 }
             }
             None => refused(door),
@@ -116,6 +129,7 @@ impl State {
 fn is_signed(door: Door, call: &Call, shop: &Shop) -> bool {
     match door {
         Door::V485 => call.bears_ac(&shop.token),
+        Door::Ecshop => call.bears_trimmed_ac(&shop.token),
         Door::Ecstore | Door::Hub { .. } => {
             call.get("certi_id") == Some(&shop.node) && call.bears_sign(&shop.token)
         }
@@ -125,6 +139,7 @@ fn is_signed(door: Door, call: &Call, shop: &Shop) -> bool {
 fn refused(door: Door) -> Said {
     match door {
         Door::V485 => v485::framework("0x001", "用户名或密码错误"),
+        Door::Ecshop => ecshop::fail("0x009", "Missing signature", 0),
         Door::Ecstore | Door::Hub { .. } => ecstore::framework("4003", "sign error"),
     }
 }
@@ -143,11 +158,12 @@ fn html(status: StatusCode, title: &str) -> Response<Bytes> {
 
 impl Fake for Server {
     fn channel(&self) -> &'static str {
-        "shopex"
+        if self.0.lock().is_ecshop { "ecshop" } else { "shopex" }
     }
 
     fn handle(&self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
-        let Some(door) = Door::of(request.uri().path()) else {
+        let is_ecshop = self.0.lock().is_ecshop;
+        let Some(door) = Door::of(request.uri().path(), is_ecshop) else {
             return html(StatusCode::NOT_FOUND, "404 Not Found");
         };
         let call = Call::read(request);

@@ -2,6 +2,7 @@
 
 use super::books::{News, Refund, Shop};
 use super::call::matrix;
+use super::ecshop_trade;
 use super::php::in_form;
 use super::trade;
 use crate::testkit::Delivery;
@@ -32,7 +33,11 @@ fn delivery(shop: &Shop, news: &News, at: usize, now: i64) -> Option<Delivery> {
         News::Added(tid) | News::Updated(tid) => {
             let order = shop.orders.get(tid)?;
             envelope(shop, &mut fields);
-            let trade = trade::trade(shop, tid, order);
+            let trade = if shop.is_ecshop {
+                ecshop_trade::trade(shop, tid, order)
+            } else {
+                trade::trade(shop, tid, order)
+            };
             fields.extend(trade.iter().filter_map(|(name, value)| Some((*name, in_form(value)?))));
             if matches!(news, News::Added(_)) { "store.trade.add" } else { "store.trade.update" }
         }
@@ -42,6 +47,10 @@ fn delivery(shop: &Shop, news: &News, at: usize, now: i64) -> Option<Delivery> {
             "store.trade.refund.add"
         }
     };
+    if shop.is_ecshop {
+        of_ecshop(shop, &mut fields, method, at, now);
+        return Some(signed(shop, fields));
+    }
     let task = format!("{now:016x}{at:016x}");
     fields.extend([
         ("app_id", "ecos.b2c".to_owned()),
@@ -54,6 +63,40 @@ fn delivery(shop: &Shop, news: &News, at: usize, now: i64) -> Option<Delivery> {
         ("task", task),
     ]);
     Some(signed(shop, fields))
+}
+
+/// What an ECShop says of a push besides what it is about.
+fn of_ecshop(
+    shop: &Shop,
+    fields: &mut Vec<(&'static str, String)>,
+    method: &str,
+    at: usize,
+    now: i64,
+) {
+    // The last word for the same name counts, and the envelope of the family names some of these.
+    fields.retain(|(name, _)| {
+        !matches!(*name, "node_type" | "from_api_v" | "to_node_id" | "to_api_v")
+    });
+    let kind = if method == "store.trade.add" { "CREATEORDER" } else { "UPDATEORDER" };
+    fields.extend([
+        ("method", method.to_owned()),
+        ("callback_type", kind.to_owned()),
+        ("from_type", "ecshop_b2c".to_owned()),
+        ("app_id", "ecshop_b2c".to_owned()),
+        ("certi_id", shop.node.clone()),
+        ("from_node_id", shop.node.clone()),
+        ("date", now.to_string()),
+        ("timestamp", trade::date(now)),
+        ("refresh_time", trade::date(now)),
+        ("format", "json".to_owned()),
+        ("v", "1.0".to_owned()),
+        ("from_api_v", "1.0".to_owned()),
+        ("node_type", "ecos.ome".to_owned()),
+        ("to_node_id", format!("1{}", shop.node)),
+        ("task", format!("{now}{at:04}")),
+        ("real_time", "true".to_owned()),
+        ("callback_url", "http://shop.example/".to_owned()),
+    ]);
 }
 
 fn callback(task: &str, now: i64) -> String {
@@ -99,6 +142,7 @@ fn signed(shop: &Shop, fields: Vec<(&'static str, String)>) -> Delivery {
     let mut headers = HeaderMap::new();
     let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(CONTENT_TYPE, kind);
-    let path = format!("/v1/shopex/{}", shop.id);
+    let channel = if shop.is_ecshop { "ecshop" } else { "shopex" };
+    let path = format!("/v1/{channel}/{}", shop.id);
     Delivery { shop: shop.id.clone(), path, headers, body: body.finish().into() }
 }

@@ -49,7 +49,7 @@ impl OrderSource for Hub {
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let request = Self::reads(FULLINFO).param("tid", id.as_str());
         let reply = session.api.call(request).await?;
-        whole(session.shop, id, trade_of(answers::data(&reply.body)?)?)
+        whole(session.shop, id, trade_of(answers::data(&reply.body)?)?, self.0.dialect)
     }
 }
 

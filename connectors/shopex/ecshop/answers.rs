@@ -1,0 +1,97 @@
+//! What the shop answers: `{"result":…,"msg":…,"info":…}` with HTTP 200, or an SQL error in HTML, also with 200.
+
+use crate::contract::{ApiReply, Error, ErrorKind, Result, classify_status, parse_json};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// What stands in `info` where nothing was found, and where there is nothing to say.
+const NOTHING: &str = "\"true\"";
+/// The order is shipped already, whoever did it.
+pub(super) const SHIPPED: &str = "shipped_already";
+/// A delivery of that number is there already.
+pub(super) const DELIVERY_EXISTS: &str = "delivery_exists";
+const SQL_ERROR: &[u8] = b"MySQL server error report";
+
+/// Chinese texts of the shop: what they begin with, and what that means.
+const TEXTS: &[(&str, ErrorKind, &str, &str)] = &[
+    ("订单已经发货", ErrorKind::Conflict, SHIPPED, "the order is shipped already"),
+    (
+        "发货单已经存在",
+        ErrorKind::Rejected,
+        DELIVERY_EXISTS,
+        "a delivery of that number exists already",
+    ),
+    ("订单已经退款", ErrorKind::Rejected, "refunded", "the order's money went back"),
+    ("order_id no exist", ErrorKind::Rejected, "no_order", "the shop has no such order"),
+    ("订单号", ErrorKind::Rejected, "no_order", "the shop has no such order"),
+];
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    result: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    msg: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    info: Option<&'a RawValue>,
+}
+
+/// Judges an answer.
+pub(super) fn classify(reply: &ApiReply) -> Result<()> {
+    classify_status(reply.status)?;
+    let said = read(&reply.body)?;
+    match said.result.as_deref() {
+        Some("success") => Ok(()),
+        Some("fail") => Err(judge(&said)),
+        _ => Err(unreadable()),
+    }
+}
+
+/// The data of an answer that [`classify`] let through; none where the shop found nothing.
+pub(super) fn info(body: &[u8]) -> Result<Option<&RawValue>> {
+    Ok(read(body)?.info.filter(|info| !matches!(info.get(), NOTHING | "null" | "\"\"")))
+}
+
+fn read(body: &[u8]) -> Result<Said<'_>> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return parse_json(body).map_err(|_| unreadable());
+    }
+    let has = |text: &[u8]| body.windows(text.len()).any(|part| part == text);
+    if !has(SQL_ERROR) {
+        // A web server in front, a PHP error page, or a warning that PHP printed before the answer.
+        return Err(Error::new(ErrorKind::Unavailable, "channel's answer is not JSON"));
+    }
+    let text = if has(b"Unknown column 'modified'") {
+        "the shop's table order_info lacks the column `modified` that its list asks for; see the connector's README"
+    } else {
+        "the shop answers with an error of its database"
+    };
+    Err(Error::new(ErrorKind::Unavailable, text).code("sql"))
+}
+
+fn unreadable() -> Error {
+    Error::new(ErrorKind::Unavailable, "channel's answer cannot be read")
+}
+
+/// Codes are those of the family; the text says more where it is known.
+fn judge(said: &Said<'_>) -> Error {
+    let info = said.info.and_then(|info| serde_json::from_str::<String>(info.get()).ok());
+    let info = info.unwrap_or_default();
+    if let Some((_, kind, code, context)) = TEXTS.iter().find(|(begin, ..)| info.starts_with(begin))
+    {
+        return Error::new(*kind, *context).code(*code);
+    }
+    let code = said.msg.as_deref().unwrap_or_default();
+    let (kind, context) = match code.strip_prefix("0x").unwrap_or_default() {
+        "006" => (ErrorKind::Unauthorized, "the shop has no certificate to check signatures with"),
+        "001" | "009" | "020" => (ErrorKind::Unauthorized, "channel refuses the signature"),
+        "002" | "004" | "005" | "007" | "013" | "014" | "016" | "018" | "019" => {
+            (ErrorKind::Unavailable, "the shop is not in order")
+        }
+        "008" => (ErrorKind::Rejected, "this shop does not know the act"),
+        "003" | "015" => (ErrorKind::Rejected, "channel refuses an argument"),
+        _ => return Error::new(ErrorKind::Rejected, "channel refuses, in words of its own"),
+    };
+    Error::new(kind, context).code(code.to_owned())
+}
