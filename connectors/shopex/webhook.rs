@@ -106,14 +106,11 @@ impl WebhookSource for Setup {
 }
 
 impl Setup {
-    fn of_this_channel(&self, event: Event) -> Event {
-        match event {
-            Event::Refund(mut refund) => {
-                self.dialect.channel.clone_into(&mut refund.channel);
-                Event::Refund(refund)
-            }
-            other => other,
+    fn of_this_channel(&self, mut event: Event) -> Event {
+        if let Event::Refund(refund) = &mut event {
+            self.dialect.channel.clone_into(&mut refund.channel);
         }
+        event
     }
 
     /// One shop cannot speak for another, even where they share a token.

@@ -12,10 +12,10 @@ use crate::contract::{Error, Result};
 pub(super) fn order_status(status: &str, pay: &str, ship: &str, is_cod: bool) -> OrderStatus {
     match status {
         "TRADE_CLOSED" if pay == "PAY_NO" => OrderStatus::Cancelled,
-        "TRADE_CLOSED" => match words::order_status("TRADE_ACTIVE", pay, ship, is_cod) {
-            OrderStatus::Unknown => OrderStatus::Unknown,
-            _ => OrderStatus::Closed,
-        },
+        "TRADE_CLOSED" => {
+            let known = words::order_status("TRADE_ACTIVE", pay, ship, is_cod);
+            if known == OrderStatus::Unknown { known } else { OrderStatus::Closed }
+        }
         "TRADE_FINISHED" => words::order_status("TRADE_ACTIVE", pay, ship, is_cod),
         status => words::order_status(status, pay, ship, is_cod),
     }

@@ -145,9 +145,9 @@ async fn a_list_gives_whole_orders_in_states_that_are_true() {
     let orders: Vec<_> = page
         .notices
         .iter()
-        .map(|notice| match &notice.event {
-            Event::Order(order) => order,
-            _ => panic!("not an order"),
+        .map(|notice| {
+            let Event::Order(order) = &notice.event else { panic!("not an order") };
+            order
         })
         .collect();
     assert_eq!(orders.len(), 2);
@@ -230,7 +230,8 @@ async fn each_level_has_its_own_outcome_and_the_same_second_only_waits() {
     let api = saying(&["ec36-store-ok"]);
     let levels = [level("ECS000050", 77), level("NOPE-1", 3), level("ECS000035", 12)];
     let outcomes = stock.set(&session(&shop, &api), &levels).await.unwrap();
-    let kinds: Vec<_> = outcomes.iter().map(|one| one.as_ref().err().map(|e| e.kind())).collect();
+    let kinds: Vec<_> =
+        outcomes.iter().map(|one| one.as_ref().err().map(crate::contract::Error::kind)).collect();
     assert_eq!(kinds, [None, Some(ErrorKind::Rejected), None]);
     let api = saying(&["ec36-store-again-same-second"]);
     let outcomes = stock.set(&session(&shop, &api), &[level("ECS000050", 78)]).await.unwrap();

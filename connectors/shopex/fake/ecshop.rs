@@ -100,11 +100,7 @@ fn set_stock(shop: &mut Shop, call: &Call, now: i64) -> Said {
     let (mut said, mut refused, mut set) = (String::new(), Vec::new(), Vec::new());
     for row in &rows {
         let bn = row.get("bn").and_then(Value::as_str).unwrap_or_default();
-        let store = row.get("store").map(|store| match store {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-        let Some(level) = store.as_deref().and_then(|store| store.parse::<u32>().ok()) else {
+        let Some(level) = row.get("store").and_then(units) else {
             return sql_error("update ecs_goods set goods_number =  WHERE goods_sn=''");
         };
         let is_fresh = shop.stamps.get(bn).is_none_or(|stamp| *stamp < now);
@@ -115,17 +111,23 @@ fn set_stock(shop: &mut Shop, call: &Call, now: i64) -> Said {
                 set.push(bn.to_owned());
             }
             Some(_) => {
-                said += &format!("[{bn}]kv not update|");
+                said.extend(["[", bn, "]kv not update|"]);
                 refused.push(bn.to_owned());
             }
             None => {
-                said += &format!("[{bn}] update error|");
+                said.extend(["[", bn, "] update error|"]);
                 refused.push(bn.to_owned());
             }
         }
     }
     let info = value!({ "msg": said, "error_response": refused, "true_bn": set });
     succeeded(&json(&info), now)
+}
+
+/// Units, said as a number or as text.
+fn units(value: &Value) -> Option<u32> {
+    let number = value.as_u64().and_then(|units| u32::try_from(units).ok());
+    number.or_else(|| value.as_str()?.parse().ok())
 }
 
 /// Ships what is named. What the order does not hold is passed over, and the order is shipped all the same.
@@ -147,10 +149,7 @@ fn deliver(shop: &mut Shop, call: &Call, now: i64) -> Said {
     let mut parts = Vec::new();
     for item in &items {
         let sku = item.get("product_bn").and_then(Value::as_str).unwrap_or_default();
-        let units = item.get("number").and_then(|number| match number {
-            Value::String(text) => text.parse().ok(),
-            number => number.as_u64().and_then(|units| u32::try_from(units).ok()),
-        });
+        let units = item.get("number").and_then(units);
         if shop.open(&tid, sku).is_some() {
             parts.push((sku.to_owned(), units.unwrap_or_default()));
         }
