@@ -30,6 +30,9 @@ mod recipes;
 /// The files of this repository, for the rules below.
 #[cfg(test)]
 mod repository;
+/// The contract of the topics for machines.
+#[cfg(test)]
+mod schemas;
 /// What `verify` says.
 #[cfg(test)]
 mod signatures;
