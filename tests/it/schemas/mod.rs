@@ -1,10 +1,15 @@
-//! The contract of the topics for machines: what is kept in the repository is what the types give.
+//! The contract of the topics for machines: what is kept in the repository is what the types give, and what was released
+//! is not broken.
 
 mod asyncapi;
+mod compare;
+mod compare_tests;
+mod shape;
 
-use crate::repository::read;
+use crate::repository::{assert_none, files, read};
 use crate::support::run;
-use channel_gateway::schema::TOPICS;
+use channel_gateway::schema::{Direction, TOPICS};
+use compare::{NEW_WORDS, Old, breaks};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -32,4 +37,32 @@ fn every_topic_of_the_config_has_a_schema() {
     let topics = settings["kafka"]["topics"].as_table().unwrap();
     let named: BTreeSet<&str> = topics.values().filter_map(toml::Value::as_str).collect();
     assert_eq!(named, TOPICS.iter().map(|topic| topic.name).collect());
+}
+
+#[test]
+fn what_was_released_is_not_broken() {
+    let mut findings = Vec::new();
+    for path in files("config/schema/released", "json") {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let Some(topic) = TOPICS.iter().find(|topic| topic.name == name) else {
+            findings.push(format!("{name} was released and is gone"));
+            continue;
+        };
+        let side = match topic.direction {
+            Direction::Sent => Old::Reads,
+            Direction::Received => Old::Writes,
+        };
+        let released = kept(path.to_str().unwrap());
+        let broken = breaks(&released, &topic.schema().into(), side);
+        findings.extend(broken.into_iter().map(|what| format!("{name}: {what}")));
+    }
+    assert_none("changes that break what was released; they need a new topic", &findings);
+}
+
+#[test]
+fn consumers_are_told_which_words_may_come() {
+    let document = read("docs/events.md");
+    let line = document.lines().find(|line| line.contains("New words may come into")).unwrap();
+    let told: BTreeSet<&str> = line.split('`').skip(1).step_by(2).collect();
+    assert_eq!(told, NEW_WORDS.iter().copied().collect(), "{line}");
 }
