@@ -4,6 +4,7 @@
 mod asyncapi;
 mod compare;
 mod compare_tests;
+mod records;
 mod shape;
 
 use crate::repository::{assert_none, files, read};
