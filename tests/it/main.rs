@@ -12,6 +12,9 @@ mod dependencies;
 /// The public listener against clients that are slow, many, or odd.
 #[cfg(test)]
 mod edge;
+/// What an order says besides itself: its parcels and its money.
+#[cfg(test)]
+mod facts;
 /// Something is away, slow, or killed.
 #[cfg(test)]
 mod failure;
