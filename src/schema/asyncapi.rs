@@ -4,141 +4,10 @@
 //! Values are described in draft 7 of JSON Schema, the dialect that every AsyncAPI tool reads, with the definitions that
 //! the topics share in one place.
 
+use super::topics::{Headers, Key, Policy};
 use super::{Direction, TOPICS, Topic, generator};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-
-/// What the types of the values do not say.
-struct Facts {
-    topic: &'static str,
-    /// `ce_type`, and the name of the message.
-    message: &'static str,
-    title: &'static str,
-    about: &'static str,
-    key: Key,
-    headers: Headers,
-    policy: Policy,
-}
-
-/// What a record's key is made of.
-#[derive(Clone, Copy)]
-enum Key {
-    Object,
-    Shop,
-    Any,
-}
-
-/// Which headers a record has.
-#[derive(Clone, Copy)]
-enum Headers {
-    Snapshot,
-    Report,
-    Quarantined,
-    Result,
-    DeadLetter,
-    Unread,
-}
-
-/// What a topic is to be created with.
-#[derive(Clone, Copy)]
-enum Policy {
-    Deleted,
-    Compacted,
-    Sealed,
-}
-
-const FACTS: [Facts; TOPICS.len()] = [
-    Facts {
-        topic: "orders.v1",
-        message: "order.snapshot.v1",
-        title: "Order",
-        about: "The whole order as it is now.",
-        key: Key::Object,
-        headers: Headers::Snapshot,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "refunds.v1",
-        message: "refund.snapshot.v1",
-        title: "Refund",
-        about: "The whole refund as it is now.",
-        key: Key::Object,
-        headers: Headers::Snapshot,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "shipments.v1",
-        message: "shipment.report.v1",
-        title: "Shipment",
-        about: "A parcel that the channel or a warehouse knows.",
-        key: Key::Object,
-        headers: Headers::Report,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "stock.observations.v1",
-        message: "stock.observation.v1",
-        title: "Stock observation",
-        about: "A level or a change of stock seen elsewhere.",
-        key: Key::Object,
-        headers: Headers::Snapshot,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "settlements.v1",
-        message: "settlement.snapshot.v1",
-        title: "Settlement",
-        about: "What the channel says of the money of an order that is over.",
-        key: Key::Object,
-        headers: Headers::Snapshot,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "quarantine.v1",
-        message: "quarantine.v1",
-        title: "Quarantined delivery",
-        about: "What verified and could not become an event, sealed.",
-        key: Key::Shop,
-        headers: Headers::Quarantined,
-        policy: Policy::Sealed,
-    },
-    Facts {
-        topic: "stock.commands.v1",
-        message: "stock.command.v1",
-        title: "Stock command",
-        about: "An absolute stock level with a version. Its producer chooses the partition by channel and shop.",
-        key: Key::Object,
-        headers: Headers::Unread,
-        policy: Policy::Compacted,
-    },
-    Facts {
-        topic: "waybill.commands.v1",
-        message: "waybill.command.v1",
-        title: "Waybill command",
-        about: "A parcel on its way. Its producer chooses the partition by channel and shop.",
-        key: Key::Object,
-        headers: Headers::Unread,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "push.results.v1",
-        message: "push.result.v1",
-        title: "Push result",
-        about: "What became of a command.",
-        key: Key::Object,
-        headers: Headers::Result,
-        policy: Policy::Deleted,
-    },
-    Facts {
-        topic: "push.dlq.v1",
-        message: "push.dead_letter.v1",
-        title: "Dead letter",
-        about: "A command that cannot be understood, sealed.",
-        key: Key::Any,
-        headers: Headers::DeadLetter,
-        policy: Policy::Sealed,
-    },
-];
 
 /// The document, for the topic names of the default config.
 pub fn document() -> Value {
@@ -150,10 +19,8 @@ pub fn document() -> Value {
         });
         let mut generator = generator(settings, direction);
         for topic in TOPICS.iter().filter(|topic| topic.direction == direction) {
-            let payload = (topic.part)(&mut generator);
-            if let Some(facts) = FACTS.iter().find(|facts| facts.topic == topic.name) {
-                parts.add(topic, facts, payload.into());
-            }
+            let payload = (topic.values.part)(&mut generator);
+            parts.add(topic, payload.into());
         }
         parts.schemas.extend(generator.take_definitions(true));
     }
@@ -183,9 +50,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, topic: &Topic, facts: &Facts, payload: Value) {
-        let Topic { name, direction, .. } = *topic;
-        let Facts { message, title, about, .. } = *facts;
+    fn add(&mut self, topic: &Topic, payload: Value) {
+        let Topic { name, direction, message, title, about, .. } = *topic;
         let (action, verb) = match direction {
             Direction::Sent => ("send", "writes"),
             Direction::Received => ("receive", "reads"),
@@ -195,7 +61,7 @@ impl Parts {
             "title": title,
             "description": about,
             "messages": {message: {"$ref": format!("#/components/messages/{message}")}},
-            "bindings": {"kafka": facts.policy.binding(name)},
+            "bindings": {"kafka": topic.policy.binding(name)},
         });
         let operation = json!({
             "action": action,
@@ -209,10 +75,10 @@ impl Parts {
             "summary": about,
             "contentType": "application/json",
             "payload": payload,
-            "bindings": {"kafka": {"key": facts.key.schema(), "bindingVersion": "0.5.0"}},
+            "bindings": {"kafka": {"key": topic.key.schema(), "bindingVersion": "0.5.0"}},
         });
         if let (Some(headers), Some(described)) =
-            (facts.headers.schema(message), described.as_object_mut())
+            (topic.headers.schema(message), described.as_object_mut())
         {
             described.insert("headers".to_owned(), headers);
         }

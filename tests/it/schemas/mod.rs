@@ -4,6 +4,7 @@
 mod asyncapi;
 mod compare;
 mod compare_tests;
+mod policies;
 mod records;
 mod shape;
 
