@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Malformed,
     /// The channel said no for good: report it, never repeat it.
     Rejected,
+    /// The channel holds something else already, like another number for the parcel: report it, a person decides.
+    Conflict,
     /// The token or the key is no longer good: renew once, then pause the shop.
     Unauthorized,
     /// Too fast: wait, for as long as the channel said where it said so.
@@ -41,6 +43,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Malformed => "malformed",
             Self::Rejected => "rejected",
+            Self::Conflict => "conflict",
             Self::Unauthorized => "unauthorized",
             Self::Throttled { .. } => "throttled",
             Self::Unavailable => "unavailable",

@@ -82,7 +82,7 @@ async fn a_parcel_is_told_once_and_its_number_is_there_to_read() {
         desk.connector.waybills().unwrap().shipped(&desk.session(), &order).await.unwrap();
     assert_eq!((shipped[0].carrier.as_str(), shipped[0].number.as_str()), ("SF", "SF1234567890"));
     let error = ship(&desk, &parcel(&order, "SF1234567891")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(calls(&desk, waybill::CONSIGN), 1);
 }
 
@@ -151,7 +151,7 @@ async fn goods_without_a_parcel_are_told_as_such_and_once() {
     ship(&desk, &waybill).await.unwrap();
     assert_eq!(desk.fake.shipments(&shop().shop)[&order], [("NO".to_owned(), String::new())]);
     let error = ship(&desk, &parcel(&order, "SF1234567890")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     let shipped =
         desk.connector.waybills().unwrap().shipped(&desk.session(), &order).await.unwrap();
     assert_eq!((shipped.len(), shipped[0].number.as_str()), (1, ""));
@@ -166,7 +166,7 @@ async fn an_ended_deal_is_not_shipped() {
     desk.api.pass(Duration::from_hours(1));
     ship(&desk, &parcel(&order, "SF1234567890")).await.unwrap();
     let error = ship(&desk, &parcel(&order, "SF1234567899")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(calls(&desk, waybill::CONSIGN), 1);
     assert!(ENTRY.quotas.iter().any(|quota| quota.api == waybill::CONSIGN));
 }

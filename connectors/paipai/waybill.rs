@@ -100,7 +100,7 @@ fn is_done(deal: &Record, waybill: &Waybill) -> Result<bool> {
     if is_ours {
         return Ok(true);
     }
-    Err(Error::new(ErrorKind::Rejected, "deal is shipped already, and not with this number"))
+    Err(Error::new(ErrorKind::Conflict, "deal is shipped already, and not with this number"))
 }
 
 fn may_ship(deal: &Record) -> Result<()> {

@@ -51,12 +51,14 @@ impl WaybillSink for Partner {
         if reply.status.is_success() || knows(&reply, &waybill.number) {
             return Ok(());
         }
-        let text = match reply.status {
-            StatusCode::CONFLICT => "the order is shipped with another number",
-            StatusCode::NOT_FOUND => "partner does not know the order",
-            _ => "partner refused the waybill",
+        let (kind, text) = match reply.status {
+            StatusCode::CONFLICT => {
+                (ErrorKind::Conflict, "the order is shipped with another number")
+            }
+            StatusCode::NOT_FOUND => (ErrorKind::Rejected, "partner does not know the order"),
+            _ => (ErrorKind::Rejected, "partner refused the waybill"),
         };
-        Err(Error::new(ErrorKind::Rejected, text).code(reply.status.as_str()))
+        Err(Error::new(kind, text).code(reply.status.as_str()))
     }
 
     async fn shipped(&self, session: &Session<'_>, order: &OrderId) -> Result<Vec<Shipped>> {

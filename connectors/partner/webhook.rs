@@ -187,7 +187,7 @@ fn refusal(error: &Error) -> WebhookReply {
             }
             _ => invalid(INVALID_FIELD, error),
         },
-        ErrorKind::Rejected => invalid(REJECTED, error),
+        ErrorKind::Rejected | ErrorKind::Conflict => invalid(REJECTED, error),
         // These are ours, whatever the gateway made of them.
         ErrorKind::Unauthorized | ErrorKind::Throttled { .. } | ErrorKind::Unavailable => away(),
     }

@@ -385,7 +385,7 @@ async fn ship_and_told(answers: &[&'static str]) -> Option<ErrorKind> {
 
 #[tokio::test]
 async fn what_the_hub_says_of_a_parcel_is_believed_as_far_as_it_goes() {
-    use ErrorKind::{Rejected, Unavailable};
+    use ErrorKind::{Conflict, Rejected, Unavailable};
     for (answers, expected) in [
         (&[OPEN, SUCCESS, SUCCESS][..], None),
         (&[OPEN, SUCCESS, AGAIN], Some(Unavailable)),
@@ -394,8 +394,8 @@ async fn what_the_hub_says_of_a_parcel_is_believed_as_far_as_it_goes() {
         (&[OPEN, BEFORE, SUCCESS], None),
         // Shipped before: by us, unless the trade says otherwise.
         (&[OPEN, SUCCESS, BEFORE, SENT], None),
-        (&[OPEN, SUCCESS, BEFORE, SENT_BY_ANOTHER], Some(Rejected)),
-        (&[SENT_BY_ANOTHER], Some(Rejected)),
+        (&[OPEN, SUCCESS, BEFORE, SENT_BY_ANOTHER], Some(Conflict)),
+        (&[SENT_BY_ANOTHER], Some(Conflict)),
         (&[SENT, BEFORE, SENT], None),
         (&[SENT, SUCCESS], None),
         (&[SENT, WRONG], Some(Rejected)),

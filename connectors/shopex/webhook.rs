@@ -93,7 +93,9 @@ impl WebhookSource for Setup {
                 // One answer for every way to be wrong: the difference would help whoever guesses.
                 ErrorKind::BadSignature => fail(BAD_SIGNATURE, "sign error"),
                 ErrorKind::Unsupported => said("succ", "", "", Value::from("")),
-                ErrorKind::Malformed | ErrorKind::Rejected => fail("", &error.to_string()),
+                ErrorKind::Malformed | ErrorKind::Rejected | ErrorKind::Conflict => {
+                    fail("", &error.to_string())
+                }
                 ErrorKind::Unauthorized | ErrorKind::Throttled { .. } | ErrorKind::Unavailable => {
                     fail(AGAIN, "not stored yet, please send again")
                 }

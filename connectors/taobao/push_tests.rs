@@ -184,7 +184,7 @@ async fn a_parcel_for_a_line_that_is_gone_already_is_a_conflict() {
     let order = lab.order(|order| is_plain(order) && order.lines.len() == 2).await;
     lab.ship(&waybill(&order, &[], "SF0000000001")).await.unwrap();
     let error = lab.ship(&waybill(&order, &[], "SF0000000002")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.context().contains("another number"), "{error}");
     assert_eq!(error.channel_code(), Some("isv.logistics-offline-service-error:B04"));
     let known = lab.connector.waybills().unwrap();

@@ -52,13 +52,14 @@ impl WaybillSink for Taobao {
         if known.iter().any(|shipped| shipped.number == waybill.number) {
             return Ok(());
         }
-        let text = if known.is_empty() {
-            "order is closed or shipped already, and not with this number"
+        let (kind, text) = if known.is_empty() {
+            let text = "order is closed or shipped already, and not with this number";
+            (ErrorKind::Rejected, text)
         } else {
-            "order is shipped already, with another number"
+            (ErrorKind::Conflict, "order is shipped already, with another number")
         };
         let code = sent.as_ref().err().and_then(Error::channel_code).unwrap_or_default();
-        Err(Error::new(ErrorKind::Rejected, text).code(code))
+        Err(Error::new(kind, text).code(code))
     }
 
     async fn shipped(&self, session: &Session<'_>, order: &OrderId) -> Result<Vec<Shipped>> {

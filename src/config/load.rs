@@ -4,6 +4,7 @@ use super::problem::Problem;
 use super::{Channel, Config, Shop};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+use std::cell::OnceCell;
 use toml::{Table, Value};
 
 /// Every key with its default. Compiled in.
@@ -14,9 +15,17 @@ pub const DEV: &str = include_str!("../../config/dev.toml");
 /// Problems of one section before the rest of it is left alone: a wrong file should not print a book.
 const PROBLEMS: usize = 50;
 
-/// A parsed file that still knows its lines.
+/// The operator's file, for whoever asks on which line a key is. Parsed anew, and only then: a tree that knows its lines
+/// takes more memory than everything else at the start.
 #[derive(Debug)]
-pub(super) struct Lines(Option<toml_edit::Document<String>>);
+pub(super) struct Lines(OnceCell<Option<Located>>, String);
+
+#[derive(Debug)]
+struct Located {
+    document: toml_edit::Document<String>,
+    /// Offsets at which lines end.
+    ends: Vec<usize>,
+}
 
 /// Reads the layers: defaults, `--dev` if asked for, the operator's file if there is one.
 pub(super) fn load(dev: bool, file: Option<&str>) -> (Option<Config>, Vec<Problem>, Lines) {
@@ -30,15 +39,12 @@ pub(super) fn load(dev: bool, file: Option<&str>) -> (Option<Config>, Vec<Proble
         }
     }
     let defaults = merged.clone();
-    let mut lines = Lines(None);
+    let lines = Lines(OnceCell::new(), file.unwrap_or_default().to_owned());
     if let Some(text) = file {
         match text.parse::<Table>() {
-            Ok(layer) => {
-                lines = Lines(toml_edit::Document::parse(text.to_owned()).ok());
-                overlay(&mut merged, layer);
-            }
+            Ok(layer) => overlay(&mut merged, layer),
             Err(error) => {
-                let line = error.span().map(|span| line_of(text, span.start));
+                let line = error.span().map(|span| line_of(&line_ends(text), span.start));
                 problems.push(Problem { line, ..Problem::new("", error.message()) });
                 return (None, problems, lines);
             }
@@ -162,7 +168,11 @@ fn reset(table: &mut Table, defaults: &Table, path: &[Segment]) -> bool {
 impl Lines {
     /// The line of a key, or of the nearest table around it that the file has.
     pub(super) fn find(&self, key: &str) -> Option<usize> {
-        let document = self.0.as_ref()?;
+        let located = self.0.get_or_init(|| {
+            let document = toml_edit::Document::parse(self.1.clone()).ok()?;
+            Some(Located { document, ends: line_ends(&self.1) })
+        });
+        let Located { document, ends } = located.as_ref()?;
         let mut item = document.as_item();
         let mut line = None;
         for part in parts(key) {
@@ -172,7 +182,7 @@ impl Lines {
             };
             let Some(next) = next else { break };
             let span = name.and_then(toml_edit::Key::span).or_else(|| next.span());
-            line = span.map(|span| line_of(document.raw(), span.start)).or(line);
+            line = span.map(|span| line_of(ends, span.start)).or(line);
             item = next;
         }
         line
@@ -193,8 +203,12 @@ fn parts(key: &str) -> Vec<&str> {
     parts
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+fn line_ends(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(offset, _)| offset).collect()
+}
+
+fn line_of(ends: &[usize], offset: usize) -> usize {
+    ends.partition_point(|end| *end < offset) + 1
 }
 
 #[cfg(test)]

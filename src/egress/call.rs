@@ -250,7 +250,8 @@ impl ChannelApi for ShopApi {
                 | ErrorKind::BadSignature
                 | ErrorKind::Unsupported
                 | ErrorKind::Malformed
-                | ErrorKind::Rejected => return Err(error),
+                | ErrorKind::Rejected
+                | ErrorKind::Conflict => return Err(error),
             }
         }
     }

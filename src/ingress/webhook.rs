@@ -151,7 +151,7 @@ impl Webhooks {
     async fn keep(&self, shop: &Shop, raw: &RawWebhook, error: Error) -> Outcome {
         self.refuse(shop.channel, error.kind().label());
         match error.kind() {
-            ErrorKind::Malformed | ErrorKind::Rejected => {}
+            ErrorKind::Malformed | ErrorKind::Rejected | ErrorKind::Conflict => {}
             ErrorKind::Unauthorized | ErrorKind::Throttled { .. } | ErrorKind::Unavailable => {
                 return Outcome::Retry(COME_BACK);
             }

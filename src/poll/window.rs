@@ -80,6 +80,7 @@ impl Incomplete {
                 | ErrorKind::Unsupported
                 | ErrorKind::Malformed
                 | ErrorKind::Rejected
+                | ErrorKind::Conflict
                 | ErrorKind::Unauthorized
                 | ErrorKind::Unavailable => Duration::ZERO,
             },

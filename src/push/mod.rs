@@ -6,12 +6,16 @@
 
 mod command;
 mod delivery;
-mod lane;
+mod lanes;
 mod reader;
 mod receipt;
+mod stock;
+mod waiting;
+mod waybill;
 
-pub use command::{StockCommand, WaybillCommand};
 pub use receipt::{DeadLetter, Kind, Outcome, PushResult, Reason};
+pub use stock::StockCommand;
+pub use waybill::WaybillCommand;
 
 use crate::bus::{Commands, Publisher};
 use crate::clock::Clock;
@@ -20,9 +24,11 @@ use crate::seal::Sealer;
 use crate::shops::Shops;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
-use lane::Lanes;
+use delivery::Delivery;
+use lanes::Lanes;
 use receipt::Receipts;
 use std::sync::Arc;
+use waiting::Waiting;
 
 /// What push-back works with.
 #[derive(Debug, Clone)]
@@ -44,11 +50,12 @@ pub struct Parts {
 /// Starts reading, delivering and reporting. At the end, calls under way finish and are reported; what waits is left in
 /// Kafka.
 pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdown) {
-    let receipts = Receipts::start(topics, parts, shutdown);
-    let lanes = Arc::new(Lanes::new(settings.queue.get(), Arc::clone(&parts.metrics)));
-    for shop in parts.shops.iter() {
-        let lane = lanes.add(Arc::clone(shop));
-        delivery::start(&lane, &lanes, settings, &receipts, parts, shutdown);
-    }
-    reader::start(lanes, receipts, topics, parts, shutdown);
+    let delivery = Arc::new(Delivery {
+        receipts: Receipts::start(topics, parts, shutdown),
+        waiting: Waiting::new(settings.queue.get(), Arc::clone(&parts.metrics)),
+        parts: parts.clone(),
+        shutdown: shutdown.clone(),
+        tries: settings.tries.get(),
+    });
+    reader::start(Lanes::new(&parts.shops, &delivery), delivery, topics);
 }

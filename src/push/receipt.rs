@@ -28,6 +28,8 @@ pub enum Outcome {
     Superseded,
     /// The channel, or the gateway for it, said no for good.
     Refused,
+    /// The channel holds something else already, like another number for the parcel: a person decides.
+    Conflict,
     /// Every try ended without an answer; the channel may have it or not.
     Unknown,
 }
@@ -39,6 +41,7 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Superseded => "superseded",
             Self::Refused => "refused",
+            Self::Conflict => "conflict",
             Self::Unknown => "unknown",
         }
     }

@@ -1,5 +1,8 @@
 //! End to end: the real composition, real sockets, a real Redis and a real Kafka. And the rules of the house.
 
+/// Every channel, in every direction.
+#[cfg(test)]
+mod channels;
 /// The command line: configs, signatures, schemas.
 #[cfg(test)]
 mod config;

@@ -155,7 +155,7 @@ impl Telling<'_> {
 
 fn with_another_number() -> Error {
     let text = "nothing of this is left to ship, and it was not shipped with this number";
-    Error::new(ErrorKind::Rejected, text)
+    Error::new(ErrorKind::Conflict, text)
 }
 
 fn unsaid() -> Error {

@@ -167,7 +167,7 @@ async fn ask(session: &Session<'_>, request: ApiRequest) -> Result<Came> {
 
 fn with_another_number() -> Error {
     let text = "order is shipped already, with another number";
-    Error::new(ErrorKind::Rejected, text)
+    Error::new(ErrorKind::Conflict, text)
 }
 
 /// The parcels that a trade names; shops of some kinds name none.

@@ -59,7 +59,7 @@ impl WaybillSink for Shopex485 {
             Err(error) if error.channel_code() == Some(NO_DELIVERY) && !contents.is_open => {
                 let text =
                     "nothing of this is left to ship, and it was not shipped with this number";
-                Err(Error::new(ErrorKind::Rejected, text).code(NO_DELIVERY))
+                Err(Error::new(ErrorKind::Conflict, text).code(NO_DELIVERY))
             }
             updated => is_done(&updated?.body),
         }

@@ -124,7 +124,7 @@ async fn waybills(lab: &Lab<'_>, sink: &dyn WaybillSink) {
     ships_once(lab, sink, &order).await;
     let other = waybill(order.clone(), OTHER_NUMBER);
     let error = must_fail(sink.ship(&lab.session(), &other).await, "shipping with another number");
-    assert!(error.kind() == ErrorKind::Rejected, "another number gave {error}, not a refusal");
+    assert!(error.kind() == ErrorKind::Conflict, "another number gave {error}, not a conflict");
     shows(lab, sink, &order, NUMBER).await;
 
     let nowhere = OrderId::try_new("999999999999999999");

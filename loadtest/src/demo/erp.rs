@@ -183,7 +183,7 @@ impl Erp {
         });
         match result.outcome {
             Outcome::Ok | Outcome::Superseded => {}
-            Outcome::Refused => {
+            Outcome::Refused | Outcome::Conflict => {
                 state.refused.insert((result.channel, result.shop, result.object_id), words);
             }
             Outcome::Unknown => state.unknown += 1,

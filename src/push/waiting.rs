@@ -1,0 +1,52 @@
+//! How much waits in all lanes together: the bound on what this process reads ahead.
+
+use super::receipt::Kind;
+use crate::telemetry::metrics::Metrics;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+/// A count with a limit. Full means that fetching pauses, not that anything is refused.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    limit: usize,
+    count: AtomicUsize,
+    freed: Notify,
+    metrics: Arc<Metrics>,
+}
+
+impl Waiting {
+    pub(super) fn new(limit: usize, metrics: Arc<Metrics>) -> Self {
+        Self { limit, count: AtomicUsize::new(0), freed: Notify::new(), metrics }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.count.load(Ordering::Acquire) >= self.limit
+    }
+
+    /// Ends when half of the room is free again.
+    pub(super) async fn has_room(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.count.load(Ordering::Acquire) <= self.limit / 2 {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    pub(super) fn grow(&self, kind: Kind, count: usize) {
+        self.count.fetch_add(count, Ordering::AcqRel);
+        self.show(kind, i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn shrink(&self, kind: Kind, count: usize) {
+        self.count.fetch_sub(count, Ordering::AcqRel);
+        self.freed.notify_one();
+        self.show(kind, -i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    fn show(&self, kind: Kind, change: i64) {
+        self.metrics.push_queue.with_label_values(&[kind.as_str()]).add(change);
+    }
+}
