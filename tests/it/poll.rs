@@ -187,7 +187,7 @@ async fn stock_and_a_waybill_go_back_to_the_shop_the_order_came_from() {
         of.map(|result| result.value["outcome"].as_str().unwrap()).collect()
     };
     assert_eq!(outcome("SF1234567890123"), ["ok", "ok"], "{seen:#?}");
-    assert_eq!(outcome("SF9876543210987"), ["refused"], "{seen:#?}");
+    assert_eq!(outcome("SF9876543210987"), ["conflict"], "{seen:#?}");
     assert_eq!(channel.level(sku), Some(77));
     let order = connectors::contract::model::OrderId::try_new(order).unwrap();
     assert_eq!(channel.numbers(&order), ["SF1234567890123"]);
