@@ -40,5 +40,6 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: schema
-schema: ## Write config/schema/*.json from the types
+schema: ## Write config/schema/*.json and docs/asyncapi.json from the types
 	cargo run --locked --quiet -p channel-gateway -- schema --write config/schema
+	cargo run --locked --quiet -p channel-gateway -- schema --asyncapi > docs/asyncapi.json

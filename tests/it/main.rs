@@ -15,6 +15,9 @@ mod dependencies;
 /// The public listener against clients that are slow, many, or odd.
 #[cfg(test)]
 mod edge;
+/// What an order says besides itself: its parcels and its money.
+#[cfg(test)]
+mod facts;
 /// Something is away, slow, or killed.
 #[cfg(test)]
 mod failure;
@@ -33,6 +36,9 @@ mod recipes;
 /// The files of this repository, for the rules below.
 #[cfg(test)]
 mod repository;
+/// The contract of the topics for machines.
+#[cfg(test)]
+mod schemas;
 /// What `verify` says.
 #[cfg(test)]
 mod signatures;

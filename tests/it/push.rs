@@ -80,7 +80,7 @@ async fn bad_commands_go_to_the_dead_letters_with_the_reason_and_the_partition_g
     nameless["carrier"] = json!("");
     erp.raw("stock_commands", "k", b"<html>").await;
     erp.raw("stock_commands", "k", &vec![b'x'; 900_000]).await;
-    erp.command("stock_commands", "k", &negative).await;
+    erp.raw("stock_commands", "k", negative.to_string().as_bytes()).await;
     erp.command("stock_commands", "k", &stranger).await;
     erp.command("waybill_commands", "k", &nameless).await;
     erp.command("stock_commands", &sku, &stock(&sku, 12, 2)).await;

@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/bus", &[]),
     ("src/store", &[]),
     ("src/shops.rs", &[]),
-    ("src/schema.rs", &["intake", "push"]),
+    ("src/schema", &["intake", "push"]),
     ("src/simulate.rs", &["ingress"]),
     ("src/courier.rs", &[]),
     ("src/output.rs", &[]),

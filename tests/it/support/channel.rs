@@ -1,6 +1,6 @@
 //! A fake channel on a socket, and the ERP's side of the command topics.
 
-use super::{Setup, kafka};
+use super::{Setup, kafka, wrong_value};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::shutdown::Shutdown;
 use channel_gateway::simulate;
@@ -94,7 +94,9 @@ impl Erp {
         Self { producer, setup: setup.clone() }
     }
 
+    /// A command that the contract allows; anything else is sent [`Self::raw`].
     pub(crate) async fn command(&self, topic: &str, key: &str, command: &Value) {
+        assert!(wrong_value(topic, command).is_empty(), "{:#?}", wrong_value(topic, command));
         self.raw(topic, key, command.to_string().as_bytes()).await;
     }
 

@@ -4,6 +4,7 @@
 //! Nothing here sleeps for a fixed time and hopes: [`eventually`] asks until a condition holds or a deadline is over.
 
 mod channel;
+mod contract;
 mod gateway;
 mod partner;
 mod process;
@@ -11,6 +12,7 @@ mod proxy;
 mod topic;
 
 pub(crate) use channel::{Channel, Erp, now};
+pub(crate) use contract::{wrong_record, wrong_value};
 pub(crate) use gateway::{Gateway, SECRET, Setup};
 pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
 pub(crate) use process::{Process, run};

@@ -1,5 +1,6 @@
-//! A topic, read from its beginning by a consumer of its own.
+//! A topic, read from its beginning by a consumer of its own. Each record that is read must keep its contract.
 
+use super::contract::wrong_record;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -111,5 +112,8 @@ fn seen(message: &BorrowedMessage<'_>) -> Seen {
     });
     let value =
         serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or(Value::Null);
-    Seen { key: text(message.key()), headers, value }
+    let record = Seen { key: text(message.key()), headers, value };
+    let wrong = wrong_record(message.topic(), &record);
+    assert!(wrong.is_empty(), "{} breaks its contract: {wrong:#?}\n{record:#?}", message.topic());
+    record
 }
