@@ -29,6 +29,7 @@ mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod tests;
+mod tmc;
 mod waybill;
 mod wire;
 mod words;
@@ -36,7 +37,7 @@ mod words;
 use crate::contract::carriers::Carriers;
 use crate::contract::{
     ApiReply, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, RefundSource, Result,
-    ShopSetup, StockSink, WaybillSink,
+    ShopSetup, StockSink, StreamSource, WaybillSink,
 };
 use auth::SignMethod;
 use serde::Deserialize;
@@ -88,6 +89,8 @@ struct Settings {
     carriers: BTreeMap<String, String>,
     /// Fields of trades to ask for besides the documented ones, for example `invoice_name`.
     extra_fields: Vec<String>,
+    /// The platform's message stream.
+    stream: tmc::Settings,
 }
 
 /// One shop.
@@ -96,6 +99,7 @@ struct Taobao {
     sign_method: SignMethod,
     carriers: Carriers,
     extra_fields: Vec<String>,
+    stream: tmc::Stream,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
@@ -106,7 +110,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
             Error::malformed("not a setting of this channel").at(error.path().to_string())
         })?
     };
-    let Settings { sign_method, carriers, extra_fields } = settings;
+    let Settings { sign_method, carriers, extra_fields, stream } = settings;
     let is_name = |text: &String| {
         !text.is_empty()
             && text
@@ -118,7 +122,8 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         return Err(Error::malformed(text).at(format!("extra_fields[{index}]")));
     }
     let carriers = Carriers::try_new(carriers)?;
-    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields }))
+    let stream = tmc::Stream::try_new(setup.shop, stream)?;
+    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields, stream }))
 }
 
 impl Taobao {
@@ -136,6 +141,10 @@ impl Connector for Taobao {
 
     fn classify(&self, reply: &ApiReply) -> Result<()> {
         errors::classify(reply)
+    }
+
+    fn stream(&self) -> Option<&dyn StreamSource> {
+        Some(self)
     }
 
     fn orders(&self) -> Option<&dyn OrderSource> {
