@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/ingress", &["intake", "shops"]),
     // … but `/readyz` asks both whether they are there.
     ("src/ingress/admin.rs", &["bus", "store"]),
-    ("src/stream", &["intake", "shops"]),
+    ("src/stream", &["egress", "intake", "shops"]),
     ("src/poll", &["intake", "shops", "store"]),
     ("src/intake", &["bus", "shops", "store"]),
     ("src/push", &["bus", "shops", "store"]),
@@ -56,6 +56,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("hyper", &["src/ingress", "src/egress", "src/simulate.rs"]),
     ("hyper_util", &["src/ingress", "src/egress", "src/simulate.rs", "src/courier.rs"]),
     ("rustls", &["src/ingress", "src/egress"]),
+    ("tokio_tungstenite", &["src/egress"]),
 ];
 
 #[test]
