@@ -19,12 +19,14 @@ mod shipping_tests;
 #[cfg(test)]
 mod shop_tests;
 mod stock;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod tmc;
 mod trades;
 
 use crate::contract::model::{OrderId, RefundId, ShopId, Timestamp};
-use crate::testkit::{Delivery, Fake, FakeShop, Faults};
+use crate::testkit::{Delivery, Fake, FakeShop, FakeStream, Faults};
 use answers::{Answer, Format, Refusal, render};
 use books::Shop;
 use bytes::Bytes;
@@ -129,6 +131,7 @@ struct Top {
 struct State {
     gate: Gate,
     shops: Vec<Shop>,
+    tmc: tmc::Hub,
     calls: BTreeMap<&'static str, u64>,
     answered: u64,
     done: u64,
@@ -138,9 +141,10 @@ impl Top {
     /// A platform with these shops and limits.
     fn new(shops: &[FakeShop], limits: Limits) -> Self {
         let gate = Gate::new(shops, limits);
+        let tmc = tmc::Hub::new(shops);
         let shops = (0..).zip(shops).map(|(index, config)| Shop::new(config.shop.clone(), index));
-        let state =
-            State { gate, shops: shops.collect(), calls: BTreeMap::new(), answered: 0, done: 0 };
+        let (shops, calls) = (shops.collect(), BTreeMap::new());
+        let state = State { gate, shops, tmc, calls, answered: 0, done: 0 };
         Self { state: Mutex::new(state) }
     }
 
@@ -173,7 +177,13 @@ impl State {
             Access::Renewal => self.gate.renew(call, now),
             Access::Shop(run) => {
                 let shop = shop.and_then(|index| self.shops.get_mut(index));
-                run(shop.ok_or_else(|| Refusal::new(1, "Platform System error"))?, call, now)
+                let shop = shop.ok_or_else(|| Refusal::new(1, "Platform System error"))?;
+                let (id, answer) = (shop.id.clone(), run(shop, call, now));
+                let shipped = call.get("tid").filter(|_| api.name.ends_with(".send"));
+                if let (Some(Ok(tid)), Ok(_)) = (shipped.map(str::parse), &answer) {
+                    self.tell(&id, tid, "taobao_trade_TradeSellerShip", now);
+                }
+                answer
             }
         };
         self.done += 1;
@@ -213,18 +223,37 @@ impl Fake for Top {
     }
 
     fn create_order(&self, shop: &ShopId, seed: u64, now: Timestamp) -> OrderId {
-        order_id(self.at(shop, |shop| shop.create_order(seed, now.unix_ms() / 1000)))
+        let tid = self.at(shop, |shop| shop.create_order(seed, now.unix_ms() / 1000));
+        self.tell(shop, tid, "taobao_trade_TradeCreate", now);
+        self.tell(shop, tid, "taobao_trade_TradeBuyerPay", now);
+        order_id(tid)
     }
 
     fn edit_order(&self, shop: &ShopId, order: &OrderId, now: Timestamp) {
         let Ok(tid) = order.as_str().parse() else { return };
         self.at(shop, |shop| shop.edit_order(tid, now.unix_ms() / 1000));
+        self.tell(shop, tid, "taobao_trade_TradeChanged", now);
     }
 
     fn create_refund(&self, shop: &ShopId, order: &OrderId, now: Timestamp) -> RefundId {
         let tid = order.as_str().parse().unwrap_or_default();
         let id = self.at(shop, |shop| shop.create_refund(tid, now.unix_ms() / 1000));
+        self.tell_refund(shop, id.unwrap_or_default(), now);
         refund_id(id.unwrap_or_default())
+    }
+
+    fn stream(&self) -> Option<&dyn FakeStream> {
+        Some(self)
+    }
+
+    fn withdraw(&self, shop: &ShopId, now: Timestamp) {
+        let mut state = self.state.lock();
+        let State { gate, shops, tmc, .. } = &mut *state;
+        let found = shops.iter().position(|known| known.id == *shop);
+        if let Some((index, known)) = found.and_then(|index| Some((index, shops.get(index)?))) {
+            gate.end_sessions(index);
+            tmc.revoke(shop, &known.nick, now);
+        }
     }
 
     fn take_deliveries(&self, _: Timestamp) -> Vec<Delivery> {
