@@ -322,8 +322,7 @@ async fn shops(plan: &Plan, base: &Base, transport: &Transport) -> Arc<Shops> {
 
 /// The shops whose messages come by a stream.
 fn members(plan: &Plan, shops: &Shops) -> Vec<streams::Member> {
-    let streaming =
-        plan.shops.iter().filter(|shop| shop.enabled.contains(&Capability::Stream));
+    let streaming = plan.shops.iter().filter(|shop| shop.enabled.contains(&Capability::Stream));
     let member = |plan: &ShopPlan| {
         let shop = Arc::clone(shops.find(plan.entry.channel, plan.id.as_str())?);
         let (url, secret) = (plan.stream_url.clone(), plan.app_secret.clone());

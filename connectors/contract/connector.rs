@@ -1,9 +1,9 @@
 //! A channel's connector: one root trait, and one small trait for each thing a channel can do.
 
 use super::{
-    ApiReply, Auth, Error, ErrorKind, Notice, Result, Session, WebhookSource, model::OrderId,
-    model::RefundId, model::Shipped, model::ShopId, model::StockLevel, model::Timestamp,
-    StreamSource, model::Waybill,
+    ApiReply, Auth, Error, ErrorKind, Notice, Result, Session, StreamSource, WebhookSource,
+    model::OrderId, model::RefundId, model::Shipped, model::ShopId, model::StockLevel,
+    model::Timestamp, model::Waybill,
 };
 use async_trait::async_trait;
 use http::StatusCode;

@@ -178,7 +178,8 @@ impl Judge<'_> {
 
     fn stream_url(&mut self, enabled: &[Capability]) -> String {
         if !enabled.contains(&Capability::Orders) {
-            let text = "`stream` without `orders`: what the channel no longer keeps is fetched by nobody";
+            let text =
+                "`stream` without `orders`: what the channel no longer keeps is fetched by nobody";
             self.warning("enable", text);
         }
         let url = self.shop.stream_url.as_ref().or(self.shared.stream_url.as_ref());

@@ -58,8 +58,7 @@ pub(super) fn open(
     answer.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, proof);
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     answer.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-    let (upgrading, fake, stop) =
-        (hyper::upgrade::on(request), Arc::clone(fake), shutdown.clone());
+    let (upgrading, fake, stop) = (hyper::upgrade::on(request), Arc::clone(fake), shutdown.clone());
     shutdown.spawn(async move {
         let (Ok(upgraded), Some(stream)) = (upgrading.await, fake.stream()) else { return };
         let number = stream.opened();
@@ -98,7 +97,9 @@ where
         while let Some(part) = take(&mut received)? {
             match part.opcode {
                 CLOSE => return io.write_all(&framed(CLOSE, &part.payload)).await,
-                PING if stream.answers_pings() => io.write_all(&framed(PONG, &part.payload)).await?,
+                PING if stream.answers_pings() => {
+                    io.write_all(&framed(PONG, &part.payload)).await?
+                }
                 PING | PONG => {}
                 CONTINUED | TEXT | BINARY => {
                     if part.opcode != CONTINUED {

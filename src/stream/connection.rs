@@ -4,9 +4,7 @@ use super::line::{Ended, Line};
 use super::work::{Answer, Work};
 use crate::egress::Socket;
 use crate::shutdown::Shutdown;
-use connectors::contract::{
-    Error, ErrorKind, Frame, StreamItem, StreamMessage, StreamSession,
-};
+use connectors::contract::{Error, ErrorKind, Frame, StreamItem, StreamMessage, StreamSession};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -132,7 +130,10 @@ impl Connection {
             if !self.has_complained {
                 self.has_complained = true;
                 let channel = line.channel;
-                tracing::warn!(channel, "the stream brings messages of a seller that no shop here is; they are not confirmed");
+                tracing::warn!(
+                    channel,
+                    "the stream brings messages of a seller that no shop here is; they are not confirmed"
+                );
             }
             let reason = "no shop of this name is configured";
             return Some(Answer::Again(message.id, reason));

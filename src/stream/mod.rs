@@ -47,12 +47,7 @@ pub struct Member {
 }
 
 /// Starts a loop for every connection that these shops need.
-pub fn start(
-    settings: &config::Stream,
-    members: Vec<Member>,
-    parts: &Parts,
-    shutdown: &Shutdown,
-) {
+pub fn start(settings: &config::Stream, members: Vec<Member>, parts: &Parts, shutdown: &Shutdown) {
     let mut lines: BTreeMap<(&str, String, String, String), Vec<Member>> = BTreeMap::new();
     for member in members {
         let Some(group) = member.shop.connector.stream().map(StreamSource::group) else { continue };

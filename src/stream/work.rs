@@ -41,12 +41,7 @@ pub(super) struct Gauges {
 }
 
 impl Gauges {
-    pub(super) fn of(
-        metrics: &Metrics,
-        channel: &'static str,
-        app_key: &str,
-        group: &str,
-    ) -> Self {
+    pub(super) fn of(metrics: &Metrics, channel: &'static str, app_key: &str, group: &str) -> Self {
         let labels = [channel, app_key, group];
         Self {
             channel,

@@ -302,7 +302,9 @@ impl Fake for Top {
     }
 
     fn set_faults(&self, faults: Faults) {
-        self.state.lock().gate.set_faults(faults);
+        let mut state = self.state.lock();
+        state.tmc.lost_confirm_every = faults.lost_answer_every;
+        state.gate.set_faults(faults);
     }
 }
 

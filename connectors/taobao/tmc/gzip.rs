@@ -31,7 +31,9 @@ pub(super) fn open(packed: &[u8]) -> Result<Vec<u8>> {
                 }
                 content.reserve(content.len().max(256));
             }
-            Status::Ok | Status::BufError if position(&inflate) == read && content.len() == known => {
+            Status::Ok | Status::BufError
+                if position(&inflate) == read && content.len() == known =>
+            {
                 return Err(broken());
             }
             Status::Ok | Status::BufError => {}

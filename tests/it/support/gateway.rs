@@ -7,9 +7,12 @@ use std::net::SocketAddr;
 
 /// Known to everybody, as everything in tests.
 pub(crate) const SECRET: &str = "whsec_Y2hhbm5lbC1nYXRld2F5LXRlc3Qtc2VjcmV0LTAwMDE=";
-const TOPICS: [&str; 7] = [
+const TOPICS: [&str; 10] = [
     "orders",
     "refunds",
+    "shipments",
+    "stock_observations",
+    "settlements",
     "quarantine",
     "stock_commands",
     "waybill_commands",

@@ -3,7 +3,7 @@
 //! As the channel: nobody is let in without a signature and a known group; a message that is not confirmed is sent again,
 //! after five minutes or at once on another connection; a ping is not answered, because the official client breaks the
 //! connection over a pong. Unlike the channel every seller has subscribed to everything, and at most so many messages are
-//! kept instead of those of a day.
+//! kept instead of those of a day. Told to lose answers, it loses confirms too, each with its connection.
 
 mod frames;
 
@@ -66,6 +66,9 @@ pub(super) struct Hub {
     messages: BTreeMap<i64, Message>,
     /// Messages to send, by application.
     fresh: BTreeMap<String, VecDeque<i64>>,
+    /// Every so many confirms are lost with their connection; 0 is never.
+    pub(super) lost_confirm_every: u32,
+    confirms: u64,
     opened: u64,
     published: i64,
     pub(super) sent: u64,
@@ -162,20 +165,26 @@ impl Hub {
                 }
             },
             (2, Some((app_key, token))) if received.token.as_deref() == Some(&token) => {
-                self.take(&app_key, &received, now);
+                self.take(&app_key, number, &received, now);
             }
             _ => connection.is_over = true,
         }
     }
 
-    fn take(&mut self, app_key: &str, received: &frames::Received, now: Timestamp) {
+    fn take(&mut self, app_key: &str, number: u64, received: &frames::Received, now: Timestamp) {
         let id = received.number("id");
-        let own = id.filter(|id| {
-            self.messages.get(id).is_some_and(|message| message.app_key == app_key)
-        });
+        let own =
+            id.filter(|id| self.messages.get(id).is_some_and(|message| message.app_key == app_key));
         match (received.number("__kind"), own) {
             (Some(1), _) => self.send_again(app_key, now),
             (Some(2), Some(id)) => {
+                self.confirms += 1;
+                let every = u64::from(self.lost_confirm_every);
+                if every > 0 && self.confirms.is_multiple_of(every) {
+                    let connection = self.connections.get_mut(&number);
+                    connection.into_iter().for_each(|connection| connection.is_over = true);
+                    return;
+                }
                 self.messages.remove(&id);
                 self.confirmed += 1;
             }
@@ -190,8 +199,12 @@ impl Hub {
             let late = |(_, at)| now.unix_ms().saturating_sub(at) >= SEND_AGAIN_AFTER_MS;
             message.app_key == app_key && message.sent.is_some_and(late)
         };
-        let late: Vec<i64> =
-            self.messages.iter().filter(|(_, message)| is_late(message)).map(|(id, _)| *id).collect();
+        let late: Vec<i64> = self
+            .messages
+            .iter()
+            .filter(|(_, message)| is_late(message))
+            .map(|(id, _)| *id)
+            .collect();
         self.wait_again(late);
     }
 
