@@ -28,7 +28,7 @@ type HttpClient = Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>;
 #[derive(Clone)]
 pub struct Transport {
     client: HttpClient,
-    /// WebSockets begin with HTTP/1.1, so it must be the protocol that TLS agrees on.
+    /// A WebSocket begins with HTTP/1.1, so that must be the protocol that TLS agrees on.
     sockets: HttpClient,
     guard: Guard,
     timeout: Duration,

@@ -98,7 +98,7 @@ where
             match part.opcode {
                 CLOSE => return io.write_all(&framed(CLOSE, &part.payload)).await,
                 PING if stream.answers_pings() => {
-                    io.write_all(&framed(PONG, &part.payload)).await?
+                    io.write_all(&framed(PONG, &part.payload)).await?;
                 }
                 PING | PONG => {}
                 CONTINUED | TEXT | BINARY => {

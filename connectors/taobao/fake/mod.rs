@@ -179,7 +179,7 @@ impl State {
                 let shop = shop.and_then(|index| self.shops.get_mut(index));
                 let shop = shop.ok_or_else(|| Refusal::new(1, "Platform System error"))?;
                 let (id, answer) = (shop.id.clone(), run(shop, call, now));
-                let shipped = call.get("tid").filter(|_| api.name.ends_with(".send"));
+                let shipped = call.get("tid").filter(|_| api.is_writing);
                 if let (Some(Ok(tid)), Ok(_)) = (shipped.map(str::parse), &answer) {
                     self.tell(&id, tid, "taobao_trade_TradeSellerShip", now);
                 }

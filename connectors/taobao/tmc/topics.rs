@@ -116,7 +116,11 @@ fn item(heard: &Heard<'_>, name: &str) -> Result<Vec<Event>> {
     let content: Content<'_> = parse_json(heard.content)?;
     let sku = content.sku_id.map(|sku| sku.0).filter(|sku| !matches!(*sku, "" | "0"));
     let said = if sku.is_some() { content.sku_num } else { content.num };
-    let available = said.map(|units| units.0).or(is_sold_out.then_some(0));
+    let available = match said {
+        Some(units) => Some(units.0),
+        None if is_sold_out => Some(0),
+        None => None,
+    };
     let change = content.increment.map(|units| units.0);
     if available.is_none() && change.is_none() {
         return Err(Error::malformed("missing field").at("num"));

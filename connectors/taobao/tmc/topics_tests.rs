@@ -31,7 +31,9 @@ fn shown(events: Vec<Event>) -> Vec<Value> {
         Event::Shipment(shipment) => json!(shipment),
         Event::Stock(stock) => json!(stock),
         Event::AuthorizationEnded => json!("authorization ended"),
-        other => panic!("{other:?}"),
+        Event::Order(_) | Event::Refund(_) | Event::OrderChanged { .. } | Event::Suspect(_) => {
+            panic!("{event:?}")
+        }
     };
     events.into_iter().map(show).collect()
 }

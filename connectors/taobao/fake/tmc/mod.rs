@@ -181,8 +181,9 @@ impl Hub {
                 self.confirms += 1;
                 let every = u64::from(self.lost_confirm_every);
                 if every > 0 && self.confirms.is_multiple_of(every) {
-                    let connection = self.connections.get_mut(&number);
-                    connection.into_iter().for_each(|connection| connection.is_over = true);
+                    if let Some(connection) = self.connections.get_mut(&number) {
+                        connection.is_over = true;
+                    }
                     return;
                 }
                 self.messages.remove(&id);
