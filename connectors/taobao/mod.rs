@@ -1,7 +1,7 @@
 //! Taobao and Tmall, by TOP, the open platform they share.
 //!
-//! Trades and refunds are polled by modification time; stock levels and shipments go back. The platform's message stream
-//! and its distribution platform are not in here. How it signs, what its quirks are and where each fact comes from is in
+//! Trades and refunds are announced by the platform's message stream and polled by modification time; stock levels and
+//! shipments go back. The distribution platform is not in here. How it signs, what its quirks are and where each fact comes from is in
 //! this folder's README.
 
 mod amounts;
