@@ -1,7 +1,7 @@
 //! The composition: builds every room, hands out handles, and knows in which order things start and stop.
 //!
-//! Start: way to Kafka and store, shops, intake, polling, push-back, public listener. Stop: the public listener drains,
-//! pollers and lanes finish what is under way, the producer flushes, and the operators' listener goes last, so that
+//! Start: way to Kafka and store, shops, intake, polling, streams, push-back, public listener. Stop: the public listener
+//! drains, streams, pollers and lanes finish what is under way, the producer flushes, and the operators' listener goes last, so that
 //! `/readyz` says "shutting down" for as long as it is true.
 
 use crate::bus::{self, Embedded, KafkaCommands, KafkaPublisher, Publisher};
@@ -15,7 +15,7 @@ use crate::shops::{Counters, Shop, Shops};
 use crate::shutdown::Shutdown;
 use crate::store::{Dedup, Kv, Lives, MemoryStore, RedisStore};
 use crate::telemetry::metrics::Metrics;
-use crate::{poll, push};
+use crate::{poll, push, stream as streams};
 use connectors::contract::{Capability, ChannelApi};
 use futures_util::stream::{self, StreamExt};
 use std::net::SocketAddr;
@@ -95,7 +95,8 @@ impl App {
         if embedded.is_none() {
             create_topics(&plan, &base.bootstrap, &shutdown).await;
         }
-        let shops = shops(&plan, &base).await?;
+        let transport = transport(&plan)?;
+        let shops = shops(&plan, &base, &transport).await;
         let config = &plan.config;
         let intake = Intake::open(&config.intake, &config.kafka.topics, base.intake(), &shutdown);
         let polling = poll::Parts {
@@ -105,6 +106,13 @@ impl App {
             metrics: Arc::clone(&base.metrics),
         };
         poll::start(&config.poll, &shops, &polling, &shutdown);
+        let listening = streams::Parts {
+            intake: intake.clone(),
+            transport,
+            clock: Arc::clone(&base.clock),
+            metrics: Arc::clone(&base.metrics),
+        };
+        streams::start(&config.stream, members(&plan, &shops), &listening, &shutdown);
         start_push(&plan, &base, &shops, &shutdown)?;
         let webhooks = Webhooks::new(
             config,
@@ -289,18 +297,18 @@ async fn create_topics(plan: &Plan, bootstrap: &str, shutdown: &Shutdown) {
     });
 }
 
-async fn shops(plan: &Plan, base: &Base) -> Result<Arc<Shops>, Error> {
+fn transport(plan: &Plan) -> Result<Transport, Error> {
     let egress = &plan.config.egress;
-    let transport = Transport::new(
-        Guard::new(&plan.networks),
-        Duration::from_millis(egress.timeout_ms),
-        egress.answer_limit_bytes,
-    )?;
+    let timeout = Duration::from_millis(egress.timeout_ms);
+    Ok(Transport::new(Guard::new(&plan.networks), timeout, egress.answer_limit_bytes)?)
+}
+
+async fn shops(plan: &Plan, base: &Base, transport: &Transport) -> Arc<Shops> {
     let shared = egress::Shared {
-        transport,
+        transport: transport.clone(),
         store: Arc::clone(&base.kv),
         sealer: base.sealer.clone(),
-        tries: egress.tries.get(),
+        tries: plan.config.egress.tries.get(),
         clock: Arc::clone(&base.clock),
         metrics: Arc::clone(&base.metrics),
     };
@@ -309,7 +317,18 @@ async fn shops(plan: &Plan, base: &Base) -> Result<Arc<Shops>, Error> {
         .buffer_unordered(TOKENS_PARALLEL)
         .collect::<Vec<Arc<Shop>>>()
         .await;
-    Ok(Arc::new(Shops::new(shops)))
+    Arc::new(Shops::new(shops))
+}
+
+/// The shops whose messages come by a stream.
+fn members(plan: &Plan, shops: &Shops) -> Vec<streams::Member> {
+    let streaming = plan.shops.iter().filter(|shop| shop.enabled.contains(&Capability::Stream));
+    let member = |plan: &ShopPlan| {
+        let shop = Arc::clone(shops.find(plan.entry.channel, plan.id.as_str())?);
+        let (url, secret) = (plan.stream_url.clone(), plan.app_secret.clone());
+        Some(streams::Member { shop, url, secret })
+    };
+    streaming.filter_map(member).collect()
 }
 
 async fn build_shop(plan: &ShopPlan, shared: &egress::Shared, metrics: &Metrics) -> Arc<Shop> {

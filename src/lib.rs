@@ -1,6 +1,6 @@
 //! The gateway between sales channels and an ERP: all I/O and all state. What a channel means lives in `connectors`.
 //!
-//! One room, one verb: [`ingress`] takes HTTP in, [`poll`] fetches, [`intake`] settles every event once, [`push`]
+//! One room, one verb: [`ingress`] takes HTTP in, [`stream`] messages, [`poll`] fetches, [`intake`] settles every event once, [`push`]
 //! carries stock and waybills back, [`egress`] calls out, [`store`] remembers, [`bus`] passes on. [`app`] puts them
 //! together.
 
@@ -22,4 +22,5 @@ pub mod shops;
 pub mod shutdown;
 pub mod simulate;
 pub mod store;
+pub mod stream;
 pub mod telemetry;

@@ -1,9 +1,9 @@
 //! A channel's connector: one root trait, and one small trait for each thing a channel can do.
 
 use super::{
-    ApiReply, Auth, Error, ErrorKind, Notice, Result, Session, WebhookSource, model::OrderId,
-    model::RefundId, model::Shipped, model::ShopId, model::StockLevel, model::Timestamp,
-    model::Waybill,
+    ApiReply, Auth, Error, ErrorKind, Notice, Result, Session, StreamSource, WebhookSource,
+    model::OrderId, model::RefundId, model::Shipped, model::ShopId, model::StockLevel,
+    model::Timestamp, model::Waybill,
 };
 use async_trait::async_trait;
 use http::StatusCode;
@@ -23,6 +23,10 @@ pub trait Connector: Send + Sync + Debug + 'static {
 
     /// The channel calls us.
     fn webhooks(&self) -> Option<&dyn WebhookSource> {
+        None
+    }
+    /// The channel pushes messages over a connection that we open.
+    fn stream(&self) -> Option<&dyn StreamSource> {
         None
     }
     /// Orders can be listed and read.
@@ -46,6 +50,7 @@ pub trait Connector: Send + Sync + Debug + 'static {
     fn has(&self, capability: Capability) -> bool {
         match capability {
             Capability::Webhooks => self.webhooks().is_some(),
+            Capability::Stream => self.stream().is_some(),
             Capability::Orders => self.orders().is_some(),
             Capability::Refunds => self.refunds().is_some(),
             Capability::Stock => self.stock().is_some(),
@@ -71,6 +76,8 @@ pub fn classify_status(status: StatusCode) -> Result<()> {
 pub enum Capability {
     /// The channel calls us.
     Webhooks,
+    /// The channel pushes messages over a connection that we open.
+    Stream,
     /// We poll orders.
     Orders,
     /// We poll refunds.
@@ -83,13 +90,14 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of a document.
-    pub const ALL: [Self; 5] =
-        [Self::Webhooks, Self::Orders, Self::Refunds, Self::Stock, Self::Waybills];
+    pub const ALL: [Self; 6] =
+        [Self::Webhooks, Self::Stream, Self::Orders, Self::Refunds, Self::Stock, Self::Waybills];
 
     /// The word used in a config and as a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhooks => "webhooks",
+            Self::Stream => "stream",
             Self::Orders => "orders",
             Self::Refunds => "refunds",
             Self::Stock => "stock",

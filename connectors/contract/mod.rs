@@ -14,6 +14,7 @@ pub mod mistakes;
 pub mod model;
 mod secret;
 pub mod sign;
+mod stream;
 mod webhook;
 
 pub use api::{ApiReply, ApiRequest, Auth, ChannelApi, Credentials, Session, SignedRequest, Token};
@@ -25,4 +26,7 @@ pub use error::{Error, ErrorKind, Result, parse_json};
 pub use event::{Event, EventId, Notice, Suspect};
 pub use explain::{Digest, Explanation, Mistake, SignedParts};
 pub use secret::{Sealed, Secret};
+pub use stream::{
+    Frame, Opening, StreamItem, StreamMessage, StreamPace, StreamSession, StreamSource,
+};
 pub use webhook::{Key, Outcome, RawWebhook, Verified, WebhookReply, WebhookSource};

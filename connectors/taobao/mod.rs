@@ -1,7 +1,7 @@
 //! Taobao and Tmall, by TOP, the open platform they share.
 //!
-//! Trades and refunds are polled by modification time; stock levels and shipments go back; warehouses call us through
-//! Qimen. The platform's message stream and its distribution platform are not in here. How it signs, what its quirks are and where each fact comes from is in
+//! Trades and refunds are announced by the platform's message stream and polled by modification time; stock levels and
+//! shipments go back; warehouses call us through Qimen. How it signs, what its quirks are and where each fact comes from is in
 //! this folder's README.
 
 mod amounts;
@@ -30,6 +30,7 @@ mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod tests;
+mod tmc;
 mod waybill;
 mod wire;
 mod words;
@@ -37,7 +38,7 @@ mod words;
 use crate::contract::carriers::Carriers;
 use crate::contract::{
     ApiReply, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, RefundSource, Result,
-    ShopSetup, StockSink, WaybillSink, WebhookSource,
+    ShopSetup, StockSink, StreamSource, WaybillSink, WebhookSource,
 };
 use auth::SignMethod;
 use serde::Deserialize;
@@ -91,6 +92,8 @@ struct Settings {
     extra_fields: Vec<String>,
     /// `customerId` that calls of a warehouse must bear.
     qimen_customer_id: Option<String>,
+    /// The platform's message stream.
+    stream: tmc::Settings,
 }
 
 /// One shop.
@@ -100,6 +103,7 @@ struct Taobao {
     carriers: Carriers,
     extra_fields: Vec<String>,
     qimen_customer_id: Option<String>,
+    stream: tmc::Stream,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
@@ -110,7 +114,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
             Error::malformed("not a setting of this channel").at(error.path().to_string())
         })?
     };
-    let Settings { sign_method, carriers, extra_fields, qimen_customer_id } = settings;
+    let Settings { sign_method, carriers, extra_fields, qimen_customer_id, stream } = settings;
     let is_name = |text: &String| {
         !text.is_empty()
             && text
@@ -125,7 +129,8 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         return Err(Error::malformed("expected an id").at("qimen_customer_id"));
     }
     let carriers = Carriers::try_new(carriers)?;
-    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields, qimen_customer_id }))
+    let stream = tmc::Stream::try_new(setup.shop, stream)?;
+    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields, qimen_customer_id, stream }))
 }
 
 impl Taobao {
@@ -146,6 +151,10 @@ impl Connector for Taobao {
     }
 
     fn webhooks(&self) -> Option<&dyn WebhookSource> {
+        Some(self)
+    }
+
+    fn stream(&self) -> Option<&dyn StreamSource> {
         Some(self)
     }
 

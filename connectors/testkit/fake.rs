@@ -1,5 +1,6 @@
 //! What a fake channel can do, in one shape for demo, load test and integration tests.
 
+use super::FakeStream;
 use crate::contract::model::{OrderId, RefundId, ShopId, Timestamp};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -62,6 +63,14 @@ pub trait Fake: Send + Sync + Debug {
 
     /// Webhooks to send since the last call, signed at `now`. Empty for a channel that is only polled.
     fn take_deliveries(&self, now: Timestamp) -> Vec<Delivery>;
+
+    /// The channel's message stream, where it has one.
+    fn stream(&self) -> Option<&dyn FakeStream> {
+        None
+    }
+
+    /// The seller withdraws the authorization: calls for the shop are refused, and the channel says so where it has a way.
+    fn withdraw(&self, _shop: &ShopId, _now: Timestamp) {}
 
     /// The same delivery for another attempt, signed anew where the channel signs the time of an attempt.
     fn sign_again(&self, delivery: &Delivery, _now: Timestamp) -> Delivery {

@@ -6,6 +6,8 @@
 pub mod conformance;
 mod fake;
 mod fake_api;
+mod fake_stream;
 
 pub use fake::{Delivery, Fake, FakeShop, Faults};
 pub use fake_api::FakeApi;
+pub use fake_stream::{Due, FakeStream};

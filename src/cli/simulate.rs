@@ -82,6 +82,9 @@ pub(super) async fn run(args: Args) -> Result<(), String> {
         .await
         .map_err(|error| format!("{address}: {error}"))?;
     line(format_args!("listening on http://{address}"));
+    if let Some(stream) = fake.stream() {
+        line(format_args!("stream at ws://{address}{}", stream.path()));
+    }
     if let Some(courier) = &courier {
         shutdown.spawn(Arc::clone(courier).run(shutdown.clone()));
     }

@@ -114,6 +114,8 @@ fn listen(config: &Config, problems: &mut Vec<Problem>) {
         ("intake.lease_ms", config.intake.lease_ms),
         ("intake.remember_secs", config.intake.remember_secs),
         ("store.timeout_ms", config.store.timeout_ms),
+        ("stream.deadline_ms", config.stream.deadline_ms),
+        ("stream.reconnect_ms", config.stream.reconnect_ms),
         ("poll.interval_ms", config.poll.interval_ms),
         ("poll.window_secs", config.poll.window_secs),
         ("egress.timeout_ms", config.egress.timeout_ms),

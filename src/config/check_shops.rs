@@ -68,6 +68,8 @@ impl Judge<'_> {
         let keys = self.keys(&enabled);
         let calls = enabled.iter().any(|capability| *capability != Capability::Webhooks);
         let base_url = if calls { self.base_url() } else { String::new() };
+        let streams = enabled.contains(&Capability::Stream);
+        let stream_url = if streams { self.stream_url(&enabled) } else { String::new() };
         let (app_key, app_secret, token) =
             if calls { self.credentials(entry) } else { Default::default() };
         Some(ShopPlan {
@@ -77,6 +79,7 @@ impl Judge<'_> {
             keys,
             enabled,
             base_url,
+            stream_url,
             app_key,
             app_secret: app_secret.unwrap_or_else(|| Secret::new(Vec::new())),
             token,
@@ -158,10 +161,7 @@ impl Judge<'_> {
         match (parsed.as_ref().and_then(Uri::scheme_str), host) {
             (Some("https"), Some(_)) => {}
             (Some("http"), Some(host)) => {
-                let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-                let inside = address
-                    .is_some_and(|address| self.networks.iter().any(|net| net.contains(&address)));
-                if !inside && !self.config.egress.allow_plain_http {
+                if !self.is_inside(&host) && !self.config.egress.allow_plain_http {
                     let text = "http:// shows tokens to everybody on the way: use https://, list the address in egress.allow_networks, or set egress.allow_plain_http";
                     self.problem("base_url", text);
                 }
@@ -169,6 +169,41 @@ impl Judge<'_> {
             _ => self.problem("base_url", "expected https://HOST/PATH"),
         }
         url
+    }
+
+    fn is_inside(&self, host: &str) -> bool {
+        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        address.is_some_and(|address| self.networks.iter().any(|net| net.contains(&address)))
+    }
+
+    fn stream_url(&mut self, enabled: &[Capability]) -> String {
+        if !enabled.contains(&Capability::Orders) {
+            let text =
+                "`stream` without `orders`: what the channel no longer keeps is fetched by nobody";
+            self.warning("enable", text);
+        }
+        let url = self.shop.stream_url.as_ref().or(self.shared.stream_url.as_ref());
+        let Some(url) = url.cloned() else {
+            self.problem("stream_url", "needed: the address of the channel's message stream");
+            return String::new();
+        };
+        let parsed: Option<Uri> = url.parse().ok();
+        let host = parsed.as_ref().and_then(Uri::host).map(str::to_owned);
+        match (parsed.as_ref().and_then(Uri::scheme_str), host) {
+            (Some("wss"), Some(_)) => {}
+            (Some("ws"), Some(host)) => {
+                if !self.is_inside(&host) && !self.config.egress.allow_plain_http {
+                    let text = "ws:// shows messages to everybody on the way, who may also change them: use wss:// where the channel offers it";
+                    self.warning("stream_url", text);
+                }
+            }
+            _ => self.problem("stream_url", "expected wss://HOST/PATH"),
+        }
+        url
+    }
+
+    fn warning(&mut self, field: &str, message: impl Into<String>) {
+        self.problems.push(Problem::warning(format!("{}.{field}", self.key), message));
     }
 
     fn credentials(&mut self, entry: &Entry) -> (String, Option<Secret>, Option<Token>) {

@@ -51,6 +51,8 @@ pub struct Config {
     pub intake: Intake,
     /// Reading what was not pushed.
     pub poll: Poll,
+    /// Messages over connections that channels offer.
+    pub stream: Stream,
     /// Carrying stock and waybills back.
     pub push: Push,
     /// Calling channels.
@@ -239,6 +241,20 @@ pub struct Poll {
     pub shops_parallel: NonZeroUsize,
 }
 
+/// Messages over connections that channels offer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// Messages of one connection that are not settled; at the bound nothing more is read from it.
+    pub in_flight: NonZeroUsize,
+    /// Records of one connection that are read and published at once.
+    pub parallel: NonZeroUsize,
+    /// Time for a message; then the channel is told to send it again.
+    pub deadline_ms: u64,
+    /// Pause before a connection is opened again; doubled with each failure.
+    pub reconnect_ms: u64,
+}
+
 /// Carrying stock and waybills back.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -294,6 +310,8 @@ pub enum LogFormat {
 pub struct Channel {
     /// Base URL of the channel's API.
     pub base_url: Option<String>,
+    /// Address of the channel's message stream.
+    pub stream_url: Option<String>,
     /// Public id of the application.
     pub app_key: Option<String>,
     /// Secret of the application.
@@ -308,10 +326,12 @@ pub struct Shop {
     pub channel: String,
     /// Id of the shop at the channel.
     pub id: String,
-    /// What to do for it: `webhooks`, `orders`, `refunds`, `stock`, `waybills`.
+    /// What to do for it: `webhooks`, `stream`, `orders`, `refunds`, `stock`, `waybills`.
     pub enable: Vec<String>,
     /// Base URL of the channel's API for this shop.
     pub base_url: Option<String>,
+    /// Address of the channel's message stream for this shop.
+    pub stream_url: Option<String>,
     /// Public id of the application.
     pub app_key: Option<String>,
     /// Secret of the application.

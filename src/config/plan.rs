@@ -41,6 +41,8 @@ pub struct ShopPlan {
     pub enabled: Vec<Capability>,
     /// Base URL of the channel's API; empty where nothing is called.
     pub base_url: String,
+    /// Address of the channel's message stream; empty where it is not used.
+    pub stream_url: String,
     /// Public id of the application; empty where the channel has none.
     pub app_key: String,
     /// Secret of the application; empty where nothing is called.

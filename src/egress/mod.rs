@@ -7,9 +7,11 @@
 mod call;
 mod guard;
 mod quota;
+mod socket;
 mod token;
 mod transport;
 
 pub use call::{Account, Shared, ShopApi};
 pub use guard::Guard;
+pub use socket::Socket;
 pub use transport::Transport;

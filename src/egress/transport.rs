@@ -3,8 +3,9 @@
 use super::Guard;
 use bytes::Bytes;
 use connectors::contract::{ApiReply, Error, ErrorKind, Result, SignedRequest};
-use http::{HeaderValue, Request, Uri, header::USER_AGENT};
+use http::{HeaderValue, Request, Response, Uri, header::USER_AGENT};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,13 +17,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const IDLE: Duration = Duration::from_secs(50);
+/// Silence after which the other side of a long connection is asked whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("channel-gateway/", env!("CARGO_PKG_VERSION")));
+
+type HttpClient = Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>;
 
 /// The HTTP client of the gateway. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport {
-    client: Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
+    client: HttpClient,
+    /// A WebSocket begins with HTTP/1.1, so that must be the protocol that TLS agrees on.
+    sockets: HttpClient,
     guard: Guard,
     timeout: Duration,
     answer_limit: usize,
@@ -35,17 +42,31 @@ impl Transport {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(timeout / 2));
+        let tls = tls()?;
+        let mut long = http.clone();
+        // A long connection that is cut without a word must be noticed although nothing is owed on it.
+        long.set_keepalive(Some(KEEPALIVE));
+        long.set_keepalive_interval(Some(KEEPALIVE));
+        long.set_keepalive_retries(Some(3));
+        long.set_tcp_user_timeout(Some(KEEPALIVE * 4));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls()?)
+            .with_tls_config(tls.clone())
             .https_or_http()
             .enable_http1()
             .enable_http2()
             .wrap_connector(http);
+        let upgradable = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(long);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(https);
-        Ok(Self { client, guard, timeout, answer_limit })
+        let sockets =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(upgradable);
+        Ok(Self { client, sockets, guard, timeout, answer_limit })
     }
 
     /// Sends one request. An error is always [`ErrorKind::Unavailable`]: it may or may not have arrived.
@@ -69,6 +90,24 @@ impl Transport {
             Ok(answer) => answer,
             Err(_) => Err(Error::new(ErrorKind::Unavailable, "the channel did not answer in time")),
         }
+    }
+
+    /// Asks for a WebSocket.
+    pub(super) async fn ask_for_socket(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>> {
+        self.check_literal(request.uri())?;
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        self.sockets.request(request).await.map_err(|error| broken(&error))
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) fn answer_limit(&self) -> usize {
+        self.answer_limit
     }
 
     /// A host that is an address never reaches the resolver, so it is judged here.

@@ -121,7 +121,9 @@ pub(super) async fn serve<I>(
                 .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
                 .max_buf_size(HEAD_BYTES)
                 .max_headers(HEADERS)
-                .serve_connection(io, service);
+                .serve_connection(io, service)
+                // No handler of the gateway offers another protocol; a simulated channel's does.
+                .with_upgrades();
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
                 _ = connection.as_mut() => return,

@@ -37,6 +37,8 @@ use tokio::sync::{mpsc, oneshot};
 pub enum Origin {
     /// The channel called us.
     Webhook,
+    /// The channel said so over a connection that we hold open.
+    Stream,
     /// We asked the channel.
     Poll,
 }
@@ -46,6 +48,7 @@ impl Origin {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Stream => "stream",
             Self::Poll => "poll",
         }
     }
@@ -270,7 +273,7 @@ impl Intake {
         let channel = shop.channel;
         match (settled, origin, kind) {
             (Settled::Duplicate, Origin::Webhook, _) => shop.counters.duplicates.inc(),
-            (Settled::Duplicate, Origin::Poll, _) => {
+            (Settled::Duplicate, Origin::Stream | Origin::Poll, _) => {
                 self.metrics.duplicates.with_label_values(&[channel, origin.as_str()]).inc();
             }
             (Settled::Published, Origin::Webhook, Kind::Order) => shop.counters.orders.inc(),
@@ -286,7 +289,7 @@ impl Intake {
             let age = self.clock.now().since(modified).as_secs_f64();
             match origin {
                 Origin::Webhook => shop.counters.event_age.observe(age),
-                Origin::Poll => {
+                Origin::Stream | Origin::Poll => {
                     let labels = [channel, origin.as_str()];
                     self.metrics.event_age_seconds.with_label_values(&labels).observe(age);
                 }

@@ -123,7 +123,7 @@ impl Headers {
         if is_event {
             let trace = "^00-[0-9a-f]{32}-[0-9a-f]{16}-01$";
             add("traceparent", json!({"type": "string", "pattern": trace}));
-            add("origin", json!({"type": "string", "enum": ["webhook", "poll"]}));
+            add("origin", json!({"type": "string", "enum": ["webhook", "stream", "poll"]}));
             add("dedup", json!({"type": "string", "enum": ["ok", "bypassed"]}));
         }
         if has_version {

@@ -83,6 +83,11 @@ metrics! {
     poll_lag: IntGaugeVec("gateway_poll_lag_seconds", "Age of the completeness watermark", labels &["channel", "shop", "feed"]);
     watermark: IntGaugeVec("gateway_watermark_seconds", "Completeness watermark as Unix time: everything the channel modified before it is in Kafka", labels &["channel", "shop", "feed"]);
     windows: IntCounterVec("gateway_poll_windows_total", "Poll windows by how they ended", labels &["channel", "feed", "outcome"]);
+    stream_connected: IntGaugeVec("gateway_stream_connected", "1 while the connection of a message stream is accepted", labels &["channel", "app_key", "group"]);
+    stream_connects: IntCounterVec("gateway_stream_connects_total", "Tries to open a message stream by outcome", labels &["channel", "outcome"]);
+    stream_messages: IntCounterVec("gateway_stream_messages_total", "Messages of streams by outcome; `again` and `unknown_shop` are not confirmed and come again", labels &["channel", "outcome"]);
+    stream_in_flight: IntGaugeVec("gateway_stream_in_flight", "Messages of a stream that are not settled", labels &["channel", "app_key", "group"]);
+    stream_lag_seconds: HistogramVec("gateway_stream_lag_seconds", "Time from the channel's sending a message to its confirm", labels &["channel"], buckets AGES);
     push_queue: IntGaugeVec("gateway_push_queue_depth", "Commands that wait for their channel", labels &["kind"]);
     push_outcomes: IntCounterVec("gateway_push_outcomes_total", "Commands by how they were settled", labels &["channel", "kind", "outcome"]);
     push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind"], buckets AGES);

@@ -27,7 +27,10 @@ async fn serve(channel: &Channel, entry: &Entry, carrying: &Shutdown) -> Gateway
         .with("poll.settle_secs = 1")
         .with("poll.overlap_secs = 5")
         .with("poll.lookback_secs = 60");
-    let gateway = channel.serve(setup, &offered(entry), "").start().await;
+    let stream = channel.fake.stream().map_or_else(String::new, |stream| {
+        format!("stream_url = \"ws://{}{}\"", channel.address, stream.path())
+    });
+    let gateway = channel.serve(setup, &offered(entry), &stream).start().await;
     let pauses = Pauses { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
     let target = format!("http://{}", gateway.address());
     let courier = Courier::try_new(Arc::clone(&channel.fake), &target, pauses).unwrap();

@@ -180,3 +180,33 @@ async fn what_would_undo_the_promises_is_refused() {
         assert!(said.contains(expected), "missing: {expected}\n{said}");
     }
 }
+
+#[tokio::test]
+async fn a_stream_needs_an_address_and_somebody_who_fetches_what_it_loses() {
+    let shop = |enable: &str, more: &str| {
+        format!(
+            "sealing_key = \"env:KEY\"\n[[shops]]\nchannel = \"taobao\"\nid = \"1\"\nenable = [{enable}]\n\
+             base_url = \"https://gw.api.taobao.com/router/rest\"\napp_key = \"1\"\n\
+             app_secret = \"env:SECRET\"\ntoken = \"env:SECRET\"\n{more}\n"
+        )
+    };
+    let env = [KEY, ("SECRET", SECRET)];
+    let (code, said) = check(&shop("\"stream\", \"orders\"", ""), &env).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("shops[0].stream_url"), "{said}");
+    for wrong in ["https://mc.api.taobao.com/", "mc.api.taobao.com"] {
+        let text = shop("\"stream\", \"orders\"", &format!("stream_url = \"{wrong}\""));
+        let (code, said) = check(&text, &env).await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("expected wss://HOST/PATH"), "{said}");
+    }
+    let plain = "stream_url = \"ws://mc.api.taobao.com/\"";
+    let (code, said) = check(&shop("\"stream\"", plain), &env).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("warning") && said.contains("`stream` without `orders`"), "{said}");
+    assert!(said.contains("shops[0].stream_url") && said.contains("ws:// shows"), "{said}");
+    let secure = "stream_url = \"wss://mc.api.taobao.com/\"";
+    let (code, said) = check(&shop("\"stream\", \"orders\"", secure), &env).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("warning"), "{said}");
+}

@@ -45,6 +45,9 @@ mod signatures;
 /// A simulated channel on its own.
 #[cfg(test)]
 mod simulate;
+/// A channel that pushes messages over a connection we open.
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod support;
 /// The rules of the house.

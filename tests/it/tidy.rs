@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/ingress", &["intake", "shops"]),
     // … but `/readyz` asks both whether they are there.
     ("src/ingress/admin.rs", &["bus", "store"]),
-    ("src/stream", &["intake", "shops"]),
+    ("src/stream", &["egress", "intake", "shops"]),
     ("src/poll", &["intake", "shops", "store"]),
     ("src/intake", &["bus", "shops", "store"]),
     ("src/push", &["bus", "shops", "store"]),
@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/store", &[]),
     ("src/shops.rs", &[]),
     ("src/schema", &["intake", "push"]),
-    ("src/simulate.rs", &["ingress"]),
+    ("src/simulate", &["ingress"]),
     ("src/courier.rs", &[]),
     ("src/output.rs", &[]),
     ("src/cli", &["app", "courier", "output", "schema", "simulate"]),
@@ -53,9 +53,10 @@ const KEPT: &[(&str, &[&str])] = &[
     ("rdkafka", &["src/bus", "src/app.rs"]),
     ("redis", &["src/store"]),
     ("governor", &["src/egress"]),
-    ("hyper", &["src/ingress", "src/egress", "src/simulate.rs"]),
-    ("hyper_util", &["src/ingress", "src/egress", "src/simulate.rs", "src/courier.rs"]),
+    ("hyper", &["src/ingress", "src/egress", "src/simulate"]),
+    ("hyper_util", &["src/ingress", "src/egress", "src/simulate", "src/courier.rs"]),
     ("rustls", &["src/ingress", "src/egress"]),
+    ("tokio_tungstenite", &["src/egress"]),
 ];
 
 #[test]

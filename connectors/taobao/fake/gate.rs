@@ -95,6 +95,11 @@ impl Gate {
         self.faults = faults;
     }
 
+    /// The seller of this shop withdraws the authorization.
+    pub(super) fn end_sessions(&mut self, shop: usize) {
+        self.sessions.retain(|_, session| session.shop != shop);
+    }
+
     /// Lets a call in, in TOP's order of checks. Returns the shop that the session is of, where the API needs one.
     pub(super) fn admit(
         &mut self,

@@ -19,13 +19,15 @@ mod shipping_tests;
 #[cfg(test)]
 mod shop_tests;
 mod stock;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod tmc;
 mod trades;
 mod warehouse;
 
 use crate::contract::model::{OrderId, RefundId, ShopId, Timestamp};
-use crate::testkit::{Delivery, Fake, FakeShop, Faults};
+use crate::testkit::{Delivery, Fake, FakeShop, FakeStream, Faults};
 use answers::{Answer, Format, Refusal, render};
 use books::Shop;
 use bytes::Bytes;
@@ -132,6 +134,7 @@ struct State {
     gate: Gate,
     shops: Vec<Shop>,
     warehouses: Vec<Warehouse>,
+    tmc: tmc::Hub,
     calls: BTreeMap<&'static str, u64>,
     answered: u64,
     done: u64,
@@ -145,9 +148,10 @@ impl Top {
             Warehouse::new(config.shop.clone(), config.app_key.clone(), config.secret.clone())
         };
         let warehouses = shops.iter().map(warehouse).collect();
+        let tmc = tmc::Hub::new(shops);
         let shops = (0..).zip(shops).map(|(index, config)| Shop::new(config.shop.clone(), index));
         let (shops, calls) = (shops.collect(), BTreeMap::new());
-        let state = State { gate, shops, warehouses, calls, answered: 0, done: 0 };
+        let state = State { gate, shops, warehouses, tmc, calls, answered: 0, done: 0 };
         Self { state: Mutex::new(state) }
     }
 
@@ -180,7 +184,13 @@ impl State {
             Access::Renewal => self.gate.renew(call, now),
             Access::Shop(run) => {
                 let shop = shop.and_then(|index| self.shops.get_mut(index));
-                run(shop.ok_or_else(|| Refusal::new(1, "Platform System error"))?, call, now)
+                let shop = shop.ok_or_else(|| Refusal::new(1, "Platform System error"))?;
+                let (id, answer) = (shop.id.clone(), run(shop, call, now));
+                let shipped = call.get("tid").filter(|_| api.is_writing);
+                if let (Some(Ok(tid)), Ok(_)) = (shipped.map(str::parse), &answer) {
+                    self.tell(&id, tid, "taobao_trade_TradeSellerShip", now);
+                }
+                answer
             }
         };
         self.done += 1;
@@ -220,18 +230,37 @@ impl Fake for Top {
     }
 
     fn create_order(&self, shop: &ShopId, seed: u64, now: Timestamp) -> OrderId {
-        order_id(self.at(shop, |shop| shop.create_order(seed, now.unix_ms() / 1000)))
+        let tid = self.at(shop, |shop| shop.create_order(seed, now.unix_ms() / 1000));
+        self.tell(shop, tid, "taobao_trade_TradeCreate", now);
+        self.tell(shop, tid, "taobao_trade_TradeBuyerPay", now);
+        order_id(tid)
     }
 
     fn edit_order(&self, shop: &ShopId, order: &OrderId, now: Timestamp) {
         let Ok(tid) = order.as_str().parse() else { return };
         self.at(shop, |shop| shop.edit_order(tid, now.unix_ms() / 1000));
+        self.tell(shop, tid, "taobao_trade_TradeChanged", now);
     }
 
     fn create_refund(&self, shop: &ShopId, order: &OrderId, now: Timestamp) -> RefundId {
         let tid = order.as_str().parse().unwrap_or_default();
         let id = self.at(shop, |shop| shop.create_refund(tid, now.unix_ms() / 1000));
+        self.tell_refund(shop, id.unwrap_or_default(), now);
         refund_id(id.unwrap_or_default())
+    }
+
+    fn stream(&self) -> Option<&dyn FakeStream> {
+        Some(self)
+    }
+
+    fn withdraw(&self, shop: &ShopId, now: Timestamp) {
+        let mut state = self.state.lock();
+        let State { gate, shops, tmc, .. } = &mut *state;
+        let found = shops.iter().position(|known| known.id == *shop);
+        if let Some((index, known)) = found.and_then(|index| Some((index, shops.get(index)?))) {
+            gate.end_sessions(index);
+            tmc.revoke(shop, &known.nick, now);
+        }
     }
 
     fn take_deliveries(&self, now: Timestamp) -> Vec<Delivery> {
@@ -294,7 +323,9 @@ impl Fake for Top {
     }
 
     fn set_faults(&self, faults: Faults) {
-        self.state.lock().gate.set_faults(faults);
+        let mut state = self.state.lock();
+        state.tmc.lost_confirm_every = faults.lost_answer_every;
+        state.gate.set_faults(faults);
     }
 }
 

@@ -8,6 +8,7 @@ mod calls;
 mod lab;
 mod list;
 mod push;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -80,6 +81,7 @@ impl Subject {
 /// When the connector does not do what it must; the text says what.
 pub async fn check(subject: &Subject) {
     webhook::check(subject).await;
+    stream::check(subject);
     list::check(subject).await;
     push::check(subject).await;
     calls::check(subject).await;

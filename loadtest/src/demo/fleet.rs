@@ -90,11 +90,15 @@ fn shop_config(channel: &Channel, shop: &FakeShop) -> String {
          app_key = \"{app_key}\"\napp_secret = \"dev:{secret}\"\ntoken = \"dev:{token}\"\n\
          refresh_token = \"dev:{token}-refresh\"\n"
     );
-    if enabled.contains(&Capability::Webhooks.as_str()) {
-        format!("{text}webhook_secrets = [\"dev:{secret}\"]\n")
+    let webhooks = if enabled.contains(&Capability::Webhooks.as_str()) {
+        format!("webhook_secrets = [\"dev:{secret}\"]\n")
     } else {
-        text
-    }
+        String::new()
+    };
+    let stream = channel.fake.stream().map_or_else(String::new, |stream| {
+        format!("stream_url = \"ws://{address}{}\"\n", stream.path())
+    });
+    [text, webhooks, stream].concat()
 }
 
 /// What the connector of a channel can do.

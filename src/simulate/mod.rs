@@ -1,5 +1,7 @@
 //! Puts a fake channel on a socket: for the demo, for tests, and for people who have no sandbox of the channel.
 
+mod socket;
+
 use crate::clock::{Clock, SystemClock};
 use crate::ingress::{Handler, Limits, Listener};
 use crate::shutdown::Shutdown;
@@ -20,6 +22,7 @@ const BODY_LIMIT_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 struct Simulated {
     fake: Arc<dyn Fake>,
+    shutdown: Shutdown,
 }
 
 /// Serves a fake until shutdown, and tells where.
@@ -34,15 +37,19 @@ pub async fn serve(
     let open =
         IntGauge::new("simulator_connections", "open connections").map_err(io::Error::other)?;
     let stop = shutdown.clone();
+    let handler = Arc::new(Simulated { fake, shutdown: shutdown.clone() });
     shutdown.spawn(async move {
-        listener.serve(limits, None, Arc::new(Simulated { fake }), open, &stop).await;
+        listener.serve(limits, None, handler, open, &stop).await;
     });
     Ok(address)
 }
 
 #[async_trait]
 impl Handler for Simulated {
-    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn handle(&self, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Some(answer) = socket::open(&self.fake, &mut request, &self.shutdown) {
+            return answer;
+        }
         let (parts, body) = request.into_parts();
         let Ok(body) = Limited::new(body, BODY_LIMIT_BYTES).collect().await else {
             let mut refused = Response::new(Full::default());
