@@ -16,7 +16,7 @@ use contract::Entry;
 
 /// Every channel this build knows.
 pub const REGISTRY: &[Entry] =
-    &[paipai::ENTRY, partner::ENTRY, shopex::ENTRY, shopex::ECSHOP, taobao::ENTRY];
+    &[paipai::ENTRY, partner::ENTRY, shopex::ENTRY, shopex::ECSHOP, taobao::ENTRY, taobao::FENXIAO];
 
 /// The registry line of a channel, by the name used in configs and in events.
 pub fn find(channel: &str) -> Option<&'static Entry> {

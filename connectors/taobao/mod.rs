@@ -11,6 +11,7 @@ mod errors;
 mod errors_tests;
 #[cfg(feature = "testkit")]
 mod fake;
+mod fenxiao;
 mod normalize;
 mod normalize_refund;
 #[cfg(test)]
@@ -69,6 +70,8 @@ pub(crate) const ENTRY: Entry = Entry {
     #[cfg(feature = "testkit")]
     fake: fake::build,
 };
+
+pub(crate) use fenxiao::ENTRY as FENXIAO;
 
 const CHANNEL: &str = "taobao";
 

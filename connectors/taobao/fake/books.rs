@@ -1,6 +1,7 @@
 //! What the shops have: trades, refunds, listings and parcels, and what buyers do to them.
 
 use super::answers::put;
+use super::fenxiao;
 use super::stock::{Listing, catalogue};
 use super::trades::{BUYER_NICK, Dice, Trade, china, yuan};
 use super::warehouse::Left;
@@ -27,6 +28,8 @@ pub(super) struct Shop {
     pub(super) numbers: HashMap<String, u64>,
     /// Parcels that the warehouse has not told of yet.
     pub(super) left: Vec<Left>,
+    /// Whether its orders come from distributors.
+    pub(super) is_supplier: bool,
     index: u64,
     serial: u64,
 }
@@ -47,12 +50,12 @@ pub(super) struct Parcel {
 pub(super) struct Refund {
     pub(super) id: u64,
     pub(super) tid: u64,
-    oid: u64,
+    pub(super) oid: u64,
     pub(super) status: &'static str,
-    created: i64,
+    pub(super) created: i64,
     pub(super) modified: i64,
-    amount: i64,
-    has_good_return: bool,
+    pub(super) amount: i64,
+    pub(super) has_good_return: bool,
 }
 
 impl Shop {
@@ -70,6 +73,7 @@ impl Shop {
             parcels: BTreeMap::new(),
             numbers: HashMap::new(),
             left: Vec::new(),
+            is_supplier: false,
             index,
             serial: 0,
         }
@@ -97,7 +101,10 @@ impl Shop {
             (2_000_000_000_000_000_000, 1_000_000_000_000_000)
         };
         let tid = base + self.index * share + self.serial * 10_000 + Dice(!seed).below(999) * 10;
-        let trade = Trade::new(tid, &self.listings, seed, now);
+        let mut trade = Trade::new(tid, &self.listings, seed, now);
+        if self.is_supplier {
+            fenxiao::as_purchase(&mut trade, now);
+        }
         self.modified.insert((now, tid));
         self.created.insert((now, tid));
         self.trades.insert(tid, trade);

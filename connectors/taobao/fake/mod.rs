@@ -10,6 +10,7 @@ mod answers;
 mod books;
 mod call;
 mod carriers;
+mod fenxiao;
 mod gate;
 mod lists;
 mod receivers;
@@ -44,6 +45,16 @@ use warehouse::Warehouse;
 /// A fake of TOP with these shops.
 pub(super) fn build(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
     Arc::new(Top::new(&shops, Limits::DEFAULT))
+}
+
+/// The same platform for suppliers: their orders come from distributors, and no message stream and no warehouse speaks.
+pub(super) fn build_fenxiao(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
+    let mut top = Top::new(&shops, Limits::DEFAULT);
+    top.is_fenxiao = true;
+    for shop in &mut top.state.get_mut().shops {
+        shop.is_supplier = true;
+    }
+    Arc::new(top)
 }
 
 /// An API of TOP.
@@ -83,7 +94,7 @@ const fn writes(
     Api { name, is_writing: true, required, access: Access::Shop(run) }
 }
 
-static APIS: [Api; 16] = [
+static APIS: [Api; 21] = [
     Api {
         name: "taobao.time.get",
         is_writing: false,
@@ -117,6 +128,11 @@ static APIS: [Api; 16] = [
     writes("taobao.skus.quantity.update", &["num_iid"], stock::update_skus),
     writes("taobao.logistics.offline.send", &["tid", "company_code", "out_sid"], shipping::offline),
     writes("taobao.logistics.online.send", &["tid", "company_code"], shipping::online),
+    reads("taobao.fenxiao.orders.get", &[], fenxiao::orders),
+    reads("taobao.fenxiao.refund.query", &["start_date", "end_date"], fenxiao::refunds),
+    reads("taobao.fenxiao.refund.get", &["refund_id"], fenxiao::refund),
+    reads("taobao.fenxiao.products.get", &[], fenxiao::products),
+    writes("taobao.fenxiao.product.quantity.update", &["product_id", "quantity"], fenxiao::update),
     writes("taobao.logistics.dummy.send", &["tid"], shipping::dummy),
     writes(
         "taobao.logistics.consign.resend",
@@ -127,6 +143,7 @@ static APIS: [Api; 16] = [
 
 /// The platform. Its `Debug` shows nothing: secrets and tokens are in it.
 struct Top {
+    is_fenxiao: bool,
     state: Mutex<State>,
 }
 
@@ -152,7 +169,7 @@ impl Top {
         let shops = (0..).zip(shops).map(|(index, config)| Shop::new(config.shop.clone(), index));
         let (shops, calls) = (shops.collect(), BTreeMap::new());
         let state = State { gate, shops, warehouses, tmc, calls, answered: 0, done: 0 };
-        Self { state: Mutex::new(state) }
+        Self { is_fenxiao: false, state: Mutex::new(state) }
     }
 
     /// Does something with a shop; the default where there is no such shop.
@@ -208,7 +225,7 @@ impl State {
 
 impl Fake for Top {
     fn channel(&self) -> &'static str {
-        "taobao"
+        if self.is_fenxiao { "fenxiao" } else { "taobao" }
     }
 
     fn handle(&self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
@@ -250,7 +267,7 @@ impl Fake for Top {
     }
 
     fn stream(&self) -> Option<&dyn FakeStream> {
-        Some(self)
+        if self.is_fenxiao { None } else { Some(self) }
     }
 
     fn withdraw(&self, shop: &ShopId, now: Timestamp) {
@@ -266,6 +283,9 @@ impl Fake for Top {
     fn take_deliveries(&self, now: Timestamp) -> Vec<Delivery> {
         let mut state = self.state.lock();
         let State { shops, warehouses, .. } = &mut *state;
+        if self.is_fenxiao {
+            return Vec::new();
+        }
         let both = warehouses.iter_mut().zip(shops);
         both.flat_map(|(warehouse, shop)| warehouse.take(shop, now)).collect()
     }

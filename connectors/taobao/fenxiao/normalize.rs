@@ -1,0 +1,290 @@
+//! From a purchase order to an order, and from its refund to a refund.
+//!
+//! Amounts are between supplier and distributor: a line's price is what the supplier asks, `payable` what the distributor
+//! owes with postage. What the consumer pays the distributor is in `extensions`. A line's `total_fee` and the order's are
+//! the channel's own figures, and the order owes `total_fee + post_fee`; what lies between the lines and the order's
+//! `total_fee` is a discount or a change of the whole order.
+
+use super::super::normalize::{at, id, owned, required, text};
+use super::super::wire::{Raw, object};
+use super::super::{rest, words};
+use super::CHANNEL;
+use super::wire::{self, PART, Part, PurchaseOrder, Receiver, items};
+use crate::contract::model::{
+    Amounts, Buyer, Distribution, Hold, Line, LineStatus, Minor, Order, OrderId, OrderStatus,
+    OrderType, Payment, Personal, PersonalForm, Refund, RefundId, RefundKind, RefundPhase,
+    RefundStatus, Seller, ShipTo, Shipment, Shipping, Times,
+};
+use crate::contract::{Error, Result, Sealed};
+
+/// Reads a purchase order.
+pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
+    let order: PurchaseOrder<'_> = object(raw)?;
+    let extensions = rest::rest::<PurchaseOrder<'_>>(raw)?;
+    let order_id = OrderId::try_new(order.fenxiao_id.0).map_err(|error| error.at("fenxiao_id"))?;
+    let status = order_status(&order.status.0);
+    let lines = lines(&order)?;
+    let amounts = amounts(&order, &lines, status)?;
+    let is_held = status == OrderStatus::OnHold;
+    Ok(Order {
+        channel: CHANNEL.to_owned(),
+        shop: None,
+        order_id,
+        order_type: OrderType::Distribution,
+        status,
+        channel_status: (*order.status.0).to_owned(),
+        times: Times {
+            created: required(order.created, "created")?,
+            paid: at(order.pay_time),
+            shipped: at(order.consign_time),
+            completed: at(order.end_time),
+            modified: required(order.modified, "modified")?,
+        },
+        buyer: Buyer {
+            open_id: None,
+            nick: None,
+            message: owned(order.memo.as_ref()).map(Sealed::new),
+        },
+        ship_to: order.receiver.as_ref().map(ship_to).unwrap_or_default(),
+        currency: "CNY".to_owned(),
+        payments: payments(&order, amounts.paid),
+        fees: Vec::new(),
+        amounts,
+        shipments: shipments(&order, &lines),
+        lines,
+        promotions: Vec::new(),
+        invoice: None,
+        seller: Seller {
+            memo: owned(order.supplier_memo.as_ref()).map(Sealed::new),
+            flag: order.supplier_flag.and_then(|flag| u8::try_from(flag.0).ok()),
+        },
+        shipping: Shipping {
+            method: owned(order.shipping.as_ref()),
+            cash_on_delivery: false,
+            holds: is_held
+                .then(|| Hold { reason: (*order.status.0).to_owned() })
+                .into_iter()
+                .collect(),
+        },
+        distribution: Some(Distribution {
+            distributor: owned(order.distributor_username.as_ref()),
+            purchase_order_id: Some(order.fenxiao_id.0.to_owned()),
+            consumer_order_id: id(order.tc_order_id),
+            purchase_amount: order.distributor_payment.map(|fee| fee.0),
+        }),
+        extensions,
+    })
+}
+
+fn order_status(word: &str) -> OrderStatus {
+    match word {
+        "WAIT_BUYER_PAY" | "WAIT_SELLER_CONFIRM_PAY" | "TRADE_FOR_PAY" => {
+            OrderStatus::AwaitingPayment
+        }
+        "PAID_FORBID_CONSIGN" => OrderStatus::OnHold,
+        "WAIT_SELLER_SEND_GOODS" => OrderStatus::AwaitingShipment,
+        // The distributor pays by account, before or after the goods arrive.
+        "WAIT_BUYER_CONFIRM_GOODS" | "WAIT_BUYER_CONFIRM_GOODS_ACOUNTED" => OrderStatus::Shipped,
+        "PAY_ACOUNTED_GOODS_CONFIRM" | "PAY_WAIT_ACOUNT_GOODS_CONFIRM" => OrderStatus::Delivered,
+        "TRADE_FINISHED" => OrderStatus::Completed,
+        "TRADE_CLOSED" => OrderStatus::Closed,
+        _ => OrderStatus::Unknown,
+    }
+}
+
+/// A line says the same words, and some of its own.
+fn line_status(word: &str) -> LineStatus {
+    match word {
+        "WAIT_SELLER_CONFIRM" => OrderStatus::AwaitingPayment,
+        // Refunds are events of their own; the line waits or is over.
+        "TRADE_REFUNDED" => OrderStatus::Closed,
+        "TRADE_REFUNDING" => OrderStatus::OnHold,
+        word => order_status(word),
+    }
+}
+
+fn lines(order: &PurchaseOrder<'_>) -> Result<Vec<Line>> {
+    let path = "sub_purchase_orders";
+    let raws = items(order.sub_purchase_orders, &PART).map_err(|error| error.within(path))?;
+    let mut lines = Vec::with_capacity(raws.len());
+    for (index, raw) in raws.into_iter().enumerate() {
+        lines.push(line(raw).map_err(|error| error.within(&format!("{path}[{index}]")))?);
+    }
+    Ok(lines)
+}
+
+fn line(raw: Raw<'_>) -> Result<Line> {
+    let part: Part<'_> = object(raw)?;
+    let mut extensions = rest::rest::<Part<'_>>(raw)?;
+    let fen = [
+        ("tc_discount_fee_fen", part.tc_discount_fee),
+        ("tc_adjust_fee_fen", part.tc_adjust_fee),
+        ("discount_fee_fen", part.discount_fee),
+    ];
+    for (name, amount) in fen {
+        if let Some(amount) = amount {
+            extensions.insert(name.to_owned(), amount.0.into());
+        }
+    }
+    if let Some(fee) = part.refund_fee {
+        extensions.insert("refund_fee".to_owned(), fee.0.to_decimal().into());
+    }
+    if part.fenxiao_id.0.is_empty() {
+        return Err(
+            Error::malformed("expected an id, as a whole number or as text").at("fenxiao_id")
+        );
+    }
+    let quantity = u32::try_from(part.num.0)
+        .map_err(|_| Error::malformed("expected a number of units").at("num"))?;
+    let gross = part.price.0.checked_mul(i64::from(quantity)).ok_or_else(too_large)?;
+    let less = gross.checked_sub(part.total_fee.0).ok_or_else(too_large)?;
+    let (discount, adjustment) = split(less)?;
+    let sku_id = id(part.sku_id);
+    let item_code = owned(part.item_outer_id.as_ref());
+    let merchant_sku =
+        owned(part.sku_outer_id.as_ref()).or_else(|| item_code.filter(|_| sku_id.is_none()));
+    let word = text(part.status.as_ref());
+    Ok(Line {
+        line_id: part.fenxiao_id.0.to_owned(),
+        product_id: id(part.item_id),
+        sku_id,
+        merchant_sku,
+        title: owned(part.title.as_ref()).unwrap_or_default(),
+        properties: owned(part.sku_properties.as_ref()),
+        quantity,
+        unit_price: part.price.0,
+        discount,
+        adjustment,
+        payable: part.total_fee.0,
+        purchase_payable: part.distributor_payment.map(|fee| fee.0),
+        status: word.map(line_status),
+        channel_status: word.map(str::to_owned),
+        refund_status: None,
+        refund_id: None,
+        gift: false,
+        extensions,
+    })
+}
+
+/// A reduction as discount, a rise as adjustment.
+fn split(less: Minor) -> Result<(Minor, Minor)> {
+    if less < Minor::ZERO {
+        return Ok((Minor::ZERO, Minor::ZERO.checked_sub(less).ok_or_else(too_large)?));
+    }
+    Ok((less, Minor::ZERO))
+}
+
+fn amounts(order: &PurchaseOrder<'_>, lines: &[Line], status: OrderStatus) -> Result<Amounts> {
+    let gross = |line: &Line| line.unit_price.checked_mul(i64::from(line.quantity));
+    let goods = lines.iter().map(gross).collect::<Option<Vec<_>>>();
+    let goods = goods.and_then(Minor::checked_sum).ok_or_else(too_large)?;
+    let total = order.total_fee.0;
+    let freight = order.post_fee.map_or(Minor::ZERO, |fee| fee.0);
+    let (discount, adjustment) = split(goods.checked_sub(total).ok_or_else(too_large)?)?;
+    let payable = total.checked_add(freight).ok_or_else(too_large)?;
+    let paid = match status {
+        OrderStatus::AwaitingPayment | OrderStatus::PartlyPaid | OrderStatus::Cancelled => {
+            Minor::ZERO
+        }
+        OrderStatus::Closed | OrderStatus::Unknown if at(order.pay_time).is_none() => Minor::ZERO,
+        OrderStatus::OnHold
+        | OrderStatus::AwaitingShipment
+        | OrderStatus::PartlyShipped
+        | OrderStatus::Shipped
+        | OrderStatus::Delivered
+        | OrderStatus::Completed
+        | OrderStatus::Closed
+        | OrderStatus::Unknown => order.distributor_payment.map_or(payable, |fee| fee.0),
+    };
+    Ok(Amounts { goods, discount, freight, adjustment, payable, paid, ..Amounts::default() })
+}
+
+fn payments(order: &PurchaseOrder<'_>, paid: Minor) -> Vec<Payment> {
+    let number = owned(order.alipay_no.as_ref());
+    let is_there = paid != Minor::ZERO && number.is_some();
+    let payment = Payment { method: "alipay".to_owned(), number, amount: Some(paid) };
+    is_there.then_some(payment).into_iter().collect()
+}
+
+/// A purchase order has one parcel.
+fn shipments(order: &PurchaseOrder<'_>, lines: &[Line]) -> Vec<Shipment> {
+    let Some(number) = owned(order.logistics_id.as_ref()) else { return Vec::new() };
+    vec![Shipment {
+        carrier: owned(order.logistics_company_name.as_ref()).unwrap_or_default(),
+        number,
+        line_ids: lines.iter().map(|line| line.line_id.clone()).collect(),
+        at: at(order.consign_time),
+    }]
+}
+
+fn ship_to(receiver: &Receiver<'_>) -> ShipTo {
+    let personal = |field: &Option<super::super::scalars::Text<'_>>| {
+        text(field.as_ref()).map(|text| Personal::new(words::personal_form(text), text))
+    };
+    ShipTo {
+        name: personal(&receiver.name),
+        mobile: personal(&receiver.mobile_phone),
+        phone: personal(&receiver.phone),
+        country: None,
+        province: owned(receiver.state.as_ref()),
+        city: owned(receiver.city.as_ref()),
+        district: owned(receiver.district.as_ref()),
+        town: None,
+        address: personal(&receiver.address),
+        zip: owned(receiver.zip.as_ref()),
+        oaid: owned(receiver.oaid.as_ref()).map(|id| Personal::new(PersonalForm::Token, id)),
+    }
+}
+
+/// Reads a refund of a part of a purchase order.
+pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
+    let wire: wire::Refund<'_> = object(raw)?;
+    let extensions = rest::rest::<wire::Refund<'_>>(raw)?;
+    let (kind, phase) = match wire.refund_flow_type.map(|flow| flow.0) {
+        Some(1 | 4) => (RefundKind::MoneyOnly, Some(RefundPhase::OnSale)),
+        Some(2 | 5) => (RefundKind::ReturnGoods, Some(RefundPhase::OnSale)),
+        Some(3) => (RefundKind::MoneyOnly, Some(RefundPhase::AfterSale)),
+        Some(6) => (RefundKind::ReturnGoods, Some(RefundPhase::AfterSale)),
+        Some(_) | None => (RefundKind::Unknown, None),
+    };
+    let order_id = OrderId::try_new(wire.purchase_order_id.0);
+    Ok(Refund {
+        channel: CHANNEL.to_owned(),
+        shop: None,
+        refund_id: RefundId::try_new(wire.refund_id.0).map_err(|error| error.at("refund_id"))?,
+        order_id: order_id.map_err(|error| error.at("purchase_order_id"))?,
+        line_id: id(wire.sub_order_id),
+        status: refund_status(wire.refund_status.0),
+        kind,
+        phase,
+        channel_status: wire.refund_status.0.to_string(),
+        currency: "CNY".to_owned(),
+        amount: wire.refund_fee.0,
+        quantity: None,
+        reason: owned(wire.refund_reason.as_ref()),
+        line_status: None,
+        return_carrier: None,
+        return_number: None,
+        created: required(wire.refund_create_time, "refund_create_time")?,
+        modified: required(wire.modified, "modified")?,
+        extensions,
+    })
+}
+
+fn refund_status(code: i64) -> RefundStatus {
+    match code {
+        // Agreed, and the money is on its way: nobody has it yet.
+        1 | 12 => RefundStatus::Requested,
+        2 => RefundStatus::AwaitingReturn,
+        3 => RefundStatus::Returning,
+        4 => RefundStatus::Closed,
+        5 => RefundStatus::Succeeded,
+        6 | 10 => RefundStatus::Refused,
+        9 => RefundStatus::None,
+        _ => RefundStatus::Unknown,
+    }
+}
+
+fn too_large() -> Error {
+    Error::malformed("amounts are too large to add up")
+}
