@@ -59,6 +59,8 @@ pub(crate) const ENTRY: Entry = Entry {
         reads(waybill::LIST),
         writes(waybill::OFFLINE),
         writes(waybill::ONLINE),
+        writes(waybill::DUMMY),
+        writes(waybill::RESEND),
         writes(stock::SKUS),
         writes(stock::ITEM),
         QuotaSpec { api: auth::REFRESH, per_second: 1, burst: 1 },

@@ -3,7 +3,8 @@
 use super::ENTRY;
 use super::tests::{SECRET, TOKEN, shop};
 use crate::contract::model::{
-    Order, OrderId, OrderType, StockLevel, Timestamp, Waybill, WaybillAction, WaybillLine,
+    Order, OrderId, OrderStatus, OrderType, StockLevel, Timestamp, Waybill, WaybillAction,
+    WaybillLine,
 };
 use crate::contract::{
     ApiReply, ApiRequest, ChannelApi, Connector, Credentials, ErrorKind, Event, Result, Secret,
@@ -193,7 +194,7 @@ async fn a_parcel_for_a_line_that_is_gone_already_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn what_is_paid_at_the_door_ships_and_virtual_goods_do_not() {
+async fn what_is_paid_at_the_door_ships_and_virtual_goods_go_without_a_parcel() {
     let lab = Lab::new();
     let order = lab.order(|order| order.order_type == OrderType::CashOnDelivery).await;
     lab.ship(&waybill(&order, &[], "SF0000000001")).await.unwrap();
@@ -202,6 +203,44 @@ async fn what_is_paid_at_the_door_ships_and_virtual_goods_do_not() {
     let error = lab.ship(&waybill(&order, &[], "SF0000000002")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.channel_code().unwrap().ends_with("B98"));
+    let mut nothing = waybill(&order, &[], "");
+    nothing.action = WaybillAction::NoParcel;
+    nothing.carrier.clear();
+    lab.ship(&nothing).await.unwrap();
+    lab.ship(&nothing).await.unwrap();
+    assert_eq!(lab.read(&order.order_id).await.status, OrderStatus::Shipped);
+    let parcel = lab.order(is_plain).await;
+    nothing.order_id = parcel.order_id.clone();
+    let error = lab.ship(&nothing).await.unwrap_err();
+    assert!(error.channel_code().unwrap().ends_with("B98"), "{error}");
+    assert_eq!(lab.read(&parcel.order_id).await.status, OrderStatus::AwaitingShipment);
+}
+
+#[tokio::test]
+async fn another_number_is_given_to_what_is_shipped_and_to_nothing_else() {
+    let lab = Lab::new();
+    let order = lab.order(|order| is_plain(order) && order.lines.len() == 2).await;
+    let mut corrected = waybill(&order, &[], "SF0000000002");
+    corrected.action = WaybillAction::Replace;
+    let error = lab.ship(&corrected).await.unwrap_err();
+    assert!(error.channel_code().unwrap().ends_with("CD19"), "{error}");
+    assert!(lab.parcels(&order).is_empty());
+    lab.ship(&waybill(&order, &[], "SF0000000001")).await.unwrap();
+    lab.ship(&corrected).await.unwrap();
+    lab.ship(&corrected).await.unwrap();
+    assert_eq!(lab.parcels(&order), [("SF".to_owned(), "SF0000000002".to_owned())]);
+
+    let split = lab.order(|order| is_plain(order) && order.lines.len() == 3).await;
+    let ids: Vec<&str> = split.lines.iter().map(|line| line.line_id.as_str()).collect();
+    lab.ship(&waybill(&split, &ids[..1], "SF0000000003")).await.unwrap();
+    lab.ship(&waybill(&split, &ids[1..], "SF0000000004")).await.unwrap();
+    let mut part = waybill(&split, &ids[..1], "SF0000000005");
+    part.action = WaybillAction::Replace;
+    lab.ship(&part).await.unwrap();
+    let mut numbers: Vec<String> =
+        lab.parcels(&split).into_iter().map(|(_, number)| number).collect();
+    numbers.sort();
+    assert_eq!(numbers, ["SF0000000004", "SF0000000005"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 
 use super::Taobao;
 use super::errors::shipping_code;
-use super::scalars::Id;
+use super::scalars::{Id, Text};
 use super::wire::{FullInfo, Raw, Sent, ShippingRecord, Shippings, items, object, reply};
 use crate::contract::model::{OrderId, Shipped, Waybill, WaybillAction};
 use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, WaybillSink, carriers};
@@ -16,17 +16,18 @@ use std::collections::BTreeSet;
 
 pub(super) const OFFLINE: &str = "taobao.logistics.offline.send";
 pub(super) const ONLINE: &str = "taobao.logistics.online.send";
+pub(super) const DUMMY: &str = "taobao.logistics.dummy.send";
+pub(super) const RESEND: &str = "taobao.logistics.consign.resend";
 pub(super) const LIST: &str = "taobao.logistics.orders.get";
+/// Trades that are shipped, whether or not the buyer has them.
+const SHIPPED: [&str; 3] = ["WAIT_BUYER_CONFIRM_GOODS", "TRADE_BUYER_SIGNED", "TRADE_FINISHED"];
 
 #[async_trait]
 impl WaybillSink for Taobao {
     /// A line cannot be split between parcels: the channel knows lines, not units.
     async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
-        if waybill.action != WaybillAction::Ship {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "only parcels are told to this channel",
-            ));
+        if waybill.action == WaybillAction::NoParcel {
+            return without_parcel(session, waybill).await;
         }
         let company = self.carriers.word(&waybill.carrier, |carrier| carrier.company)?;
         carriers::check_number(&waybill.carrier, &waybill.number)?;
@@ -36,6 +37,9 @@ impl WaybillSink for Taobao {
         // A trade of one line has that line's id.
         let is_whole = lines.is_empty() || lines.contains(waybill.order_id.as_str());
         let named = if is_whole { BTreeSet::new() } else { lines.clone() };
+        if waybill.action == WaybillAction::Replace {
+            return self.replace(&parcel, &named).await;
+        }
         let mut api = OFFLINE;
         let mut sent = parcel.send(api, &named).await;
         if code(&sent) == Some("B98") {
@@ -85,6 +89,56 @@ impl WaybillSink for Taobao {
     }
 }
 
+impl Taobao {
+    /// Gives what is shipped another carrier or number. Said again after a lost answer, the channel may refuse what it has
+    /// done; its list then has the number.
+    async fn replace(&self, parcel: &Parcel<'_>, lines: &BTreeSet<&str>) -> Result<()> {
+        let sent = parcel.send(RESEND, lines).await;
+        let Err(error) = &sent else { return sent };
+        if error.kind() == ErrorKind::Rejected {
+            let known = self.shipped(parcel.session, &parcel.waybill.order_id).await?;
+            if known.iter().any(|shipped| shipped.number == parcel.waybill.number) {
+                return Ok(());
+            }
+        }
+        sent
+    }
+}
+
+/// Virtual goods, and goods that the buyer fetches. There is no number to read back; the trade's status says whether it
+/// was done before.
+async fn without_parcel(session: &Session<'_>, waybill: &Waybill) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Status<'a> {
+        #[serde(borrow)]
+        status: Text<'a>,
+    }
+    let request = ApiRequest::post(DUMMY).param("tid", waybill.order_id.as_str());
+    let refused = match session.api.call(request).await {
+        Ok(answer) => return sent(&answer.body),
+        Err(error) if shipping_code(error.channel_code().unwrap_or_default()) == Some("B04") => {
+            error
+        }
+        Err(error) => return Err(error),
+    };
+    let request = ApiRequest::post(super::orders::READ)
+        .idempotent()
+        .param("fields", "tid,status")
+        .param("tid", waybill.order_id.as_str());
+    let answer = session.api.call(request).await?;
+    let FullInfo { trade } = reply(&answer.body)?;
+    let Status { status } = object(trade)?;
+    if SHIPPED.contains(&&*status.0) { Ok(()) } else { Err(refused) }
+}
+
+fn sent(body: &[u8]) -> Result<()> {
+    let sent: Sent = reply(body)?;
+    match sent.shipping {
+        Some(shipping) if shipping.is_success.0 => Ok(()),
+        _ => Err(Error::new(ErrorKind::Rejected, "channel did not ship the order")),
+    }
+}
+
 struct Parcel<'p> {
     session: &'p Session<'p>,
     waybill: &'p Waybill,
@@ -102,11 +156,7 @@ impl Parcel<'_> {
             request = request.param("is_split", "1").param("sub_tid", lines.join(","));
         }
         let answer = self.session.api.call(request).await?;
-        let sent: Sent = reply(&answer.body)?;
-        match sent.shipping {
-            Some(shipping) if shipping.is_success.0 => Ok(()),
-            _ => Err(Error::new(ErrorKind::Rejected, "channel did not ship the order")),
-        }
+        sent(&answer.body)
     }
 
     /// Whether the parcel holds every line of the order: the channel then wants none of them named.

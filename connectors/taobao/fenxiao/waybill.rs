@@ -12,6 +12,10 @@ use async_trait::async_trait;
 #[async_trait]
 impl WaybillSink for Fenxiao {
     async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
+        if !waybill.action.is_ship() {
+            let text = "only parcels that leave are told to this channel";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         if !waybill.lines.is_empty() {
             check_whole(session, waybill).await?;
         }
