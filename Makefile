@@ -33,6 +33,7 @@ lint: ## Check format, lints, documents and dependencies
 bench: ## Measure the gateway against the bare pipeline, beside a real Redis and a real Kafka
 	$(SERVICES) install
 	cargo build --locked --release -p channel-gateway -p loadtest
+	target/release/loadtest channels
 	$(SERVICES) run -- target/release/loadtest bench
 
 .PHONY: fmt

@@ -11,6 +11,8 @@ mod deals;
 mod errors;
 #[cfg(feature = "testkit")]
 mod fake;
+#[cfg(feature = "testkit")]
+mod floor;
 mod normalize;
 mod normalize_refund;
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod auth;
 #[cfg(feature = "testkit")]
 mod fake;
 #[cfg(feature = "testkit")]
+mod floor;
+#[cfg(feature = "testkit")]
 mod invent;
 mod message;
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod ecstore;
 #[cfg(feature = "testkit")]
 mod fake;
 mod fields;
+#[cfg(feature = "testkit")]
+mod floor;
 mod form;
 mod hub;
 mod normalize;

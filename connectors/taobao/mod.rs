@@ -12,6 +12,8 @@ mod errors_tests;
 #[cfg(feature = "testkit")]
 mod fake;
 mod fenxiao;
+#[cfg(feature = "testkit")]
+mod floor;
 mod normalize;
 mod normalize_refund;
 #[cfg(test)]

@@ -97,6 +97,12 @@ pub trait Fake: Send + Sync + Debug {
     /// Calls answered, by API name: to hold a limit against.
     fn calls(&self) -> BTreeMap<String, u64>;
 
+    /// Reads the body that carries an order, as this fake sends it, with `serde_json` into typed structs of borrowed values,
+    /// and makes nothing of them: what a connector's reading is measured against. `false` for a body that is not such JSON.
+    fn parse(&self, _body: &[u8]) -> bool {
+        false
+    }
+
     /// Sets the faults.
     fn set_faults(&self, faults: Faults);
 }

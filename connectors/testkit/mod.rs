@@ -7,6 +7,7 @@ pub mod conformance;
 mod fake;
 mod fake_api;
 mod fake_stream;
+pub(crate) mod typed;
 
 pub use fake::{Delivery, Fake, FakeShop, Faults};
 pub use fake_api::FakeApi;

@@ -1,6 +1,7 @@
 //! Drives the gateway: the demo, the load, and the bare pipeline that the load is compared with.
 
 mod bench;
+mod channels;
 mod demo;
 mod floor;
 
@@ -23,6 +24,7 @@ enum Command {
     /// Runs the main job on the embedded default, with fake channels and a small ERP; ends with a ledger
     Demo(demo::Args),
     Bench(bench::Args),
+    Channels(channels::Args),
     Floor(floor::Args),
 }
 
@@ -31,6 +33,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Channels(args) => channels::run(args).await,
         Command::Floor(args) => floor::run(args).await,
     };
     match done {

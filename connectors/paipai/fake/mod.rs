@@ -212,6 +212,10 @@ impl Fake for Server {
         self.0.lock().calls.clone()
     }
 
+    fn parse(&self, body: &[u8]) -> bool {
+        super::floor::parse(body)
+    }
+
     fn set_faults(&self, faults: Faults) {
         self.0.lock().faults = faults;
     }

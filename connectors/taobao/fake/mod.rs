@@ -342,6 +342,10 @@ impl Fake for Top {
         state.calls.iter().map(|(api, count)| ((*api).to_owned(), *count)).collect()
     }
 
+    fn parse(&self, body: &[u8]) -> bool {
+        if self.is_fenxiao { super::fenxiao::parse(body) } else { super::floor::parse(body) }
+    }
+
     fn set_faults(&self, faults: Faults) {
         let mut state = self.state.lock();
         state.tmc.lost_confirm_every = faults.lost_answer_every;

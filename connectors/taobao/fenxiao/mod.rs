@@ -5,6 +5,8 @@
 //! trade in `distribution.consumer_order_id`. How calls are signed, renewed and judged is in the folder above; what is
 //! particular to purchase orders is in this folder's README.
 
+#[cfg(feature = "testkit")]
+mod floor;
 mod normalize;
 mod orders;
 mod refunds;
@@ -14,6 +16,9 @@ mod stock;
 mod tests;
 mod waybill;
 mod wire;
+
+#[cfg(feature = "testkit")]
+pub(super) use floor::parse;
 
 use super::auth::{self, SignMethod};
 use super::{Taobao, errors, reads, tmc, writes};
