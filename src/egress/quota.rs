@@ -6,48 +6,60 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Buckets by API name.
 #[derive(Debug)]
 pub(super) struct Buckets {
-    limiters: HashMap<String, DefaultDirectRateLimiter>,
+    documented: &'static [QuotaSpec],
+    lowered: BTreeMap<String, Limit>,
+    /// Made at the first call: most shops never call most of their channel's APIs.
+    limiters: Mutex<HashMap<&'static str, Option<Arc<DefaultDirectRateLimiter>>>>,
     /// Until when an API may not be called. Names of APIs are a closed set, so this stays small.
     bans: Mutex<HashMap<&'static str, Instant>>,
 }
 
 impl Buckets {
     /// The documented limits, each lowered by the config where it says so. The config cannot raise one.
-    pub(super) fn new(documented: &[QuotaSpec], lowered: &BTreeMap<String, Limit>) -> Self {
-        let mut limits: HashMap<String, (u32, u32)> = documented
-            .iter()
-            .map(|quota| (quota.api.to_owned(), (quota.per_second, quota.burst)))
-            .collect();
-        for (api, limit) in lowered {
-            let (per_second, burst) = (limit.per_second.get(), limit.burst.get());
-            limits
-                .entry(api.clone())
-                .and_modify(|known| *known = (known.0.min(per_second), known.1.min(burst)))
-                .or_insert((per_second, burst));
+    pub(super) fn new(documented: &'static [QuotaSpec], lowered: &BTreeMap<String, Limit>) -> Self {
+        Self {
+            documented,
+            lowered: lowered.clone(),
+            limiters: Mutex::default(),
+            bans: Mutex::default(),
         }
-        let bucket = |(api, (per_second, burst)): (String, (u32, u32))| {
-            let one = NonZeroU32::MIN;
-            let per_second = NonZeroU32::new(per_second).unwrap_or(one);
-            let burst = NonZeroU32::new(burst).unwrap_or(one);
-            (api, RateLimiter::direct(Quota::per_second(per_second).allow_burst(burst)))
+    }
+
+    /// The limiter of an API; none where it has no limit.
+    fn limiter(&self, api: &'static str) -> Option<Arc<DefaultDirectRateLimiter>> {
+        self.limiters.lock().entry(api).or_insert_with(|| self.make(api)).clone()
+    }
+
+    fn make(&self, api: &str) -> Option<Arc<DefaultDirectRateLimiter>> {
+        let documented = self.documented.iter().find(|quota| quota.api == api);
+        let documented = documented.map(|quota| (quota.per_second, quota.burst));
+        let lowered = self.lowered.get(api);
+        let lowered = lowered.map(|limit| (limit.per_second.get(), limit.burst.get()));
+        let (per_second, burst) = match (documented, lowered) {
+            (Some(one), Some(other)) => (one.0.min(other.0), one.1.min(other.1)),
+            (one, other) => one.or(other)?,
         };
-        let limiters = limits.into_iter().map(bucket).collect();
-        Self { limiters, bans: Mutex::default() }
+        let one = NonZeroU32::MIN;
+        let per_second = NonZeroU32::new(per_second).unwrap_or(one);
+        let burst = NonZeroU32::new(burst).unwrap_or(one);
+        let quota = Quota::per_second(per_second).allow_burst(burst);
+        Some(Arc::new(RateLimiter::direct(quota)))
     }
 
     /// Waits until a call may be made, and tells for how long.
-    pub(super) async fn wait(&self, api: &str) -> Duration {
+    pub(super) async fn wait(&self, api: &'static str) -> Duration {
         let began = Instant::now();
         while let Some(until) = self.banned_until(api) {
             tokio::time::sleep_until(until).await;
         }
-        if let Some(limiter) = self.limiters.get(api) {
+        if let Some(limiter) = self.limiter(api) {
             limiter.until_ready().await;
         }
         began.elapsed()
@@ -77,11 +89,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_ban_stops_its_own_bucket_for_as_long_as_the_channel_said() {
-        let documented = [
+        const DOCUMENTED: &[QuotaSpec] = &[
             QuotaSpec { api: "orders", per_second: 100, burst: 100 },
             QuotaSpec { api: "stock", per_second: 100, burst: 100 },
         ];
-        let buckets = Buckets::new(&documented, &BTreeMap::new());
+        let buckets = Buckets::new(DOCUMENTED, &BTreeMap::new());
         buckets.ban("orders", Duration::from_secs(7));
         assert!(buckets.wait("orders").await >= Duration::from_secs(7));
         assert!(buckets.wait("stock").await < Duration::from_secs(1));
@@ -91,11 +103,13 @@ mod tests {
 
     #[test]
     fn a_config_lowers_a_limit_and_never_raises_it() {
-        let documented = [QuotaSpec { api: "orders", per_second: 2, burst: 1 }];
+        const DOCUMENTED: &[QuotaSpec] = &[QuotaSpec { api: "orders", per_second: 2, burst: 1 }];
         let lowered = BTreeMap::from([("orders".to_owned(), limit(50))]);
-        let buckets = Buckets::new(&documented, &lowered);
-        let limiter = &buckets.limiters["orders"];
+        let buckets = Buckets::new(DOCUMENTED, &lowered);
+        let limiter = buckets.limiter("orders").unwrap();
         assert!(limiter.check().is_ok());
         assert!(limiter.check().is_err());
+        assert!(buckets.limiter("orders").unwrap().check().is_err(), "there is one of it");
+        assert!(buckets.limiter("no limit known").is_none());
     }
 }

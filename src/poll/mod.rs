@@ -11,6 +11,7 @@ mod book;
 mod feed;
 mod open;
 mod poller;
+mod seen;
 mod watermark;
 mod window;
 
@@ -73,6 +74,7 @@ pub fn start(settings: &config::Poll, shops: &Shops, parts: &Parts, shutdown: &S
 /// Runs a loop until the gateway goes down. Dropping it anywhere loses nothing.
 fn spawn(shutdown: &Shutdown, run: impl Future<Output = ()> + Send + 'static) {
     let stop = shutdown.clone();
+    let run = Box::pin(run);
     shutdown.spawn(async move {
         tokio::select! {
             () = run => {}

@@ -7,7 +7,8 @@
 use super::Parts;
 use super::book::{Book, FEED};
 use super::feed;
-use super::poller::{SEEN, STORE_PAUSE};
+use super::poller::STORE_PAUSE;
+use super::seen::Seen;
 use super::window::{Incomplete, Reader, add};
 use crate::config;
 use crate::intake::{Failure, Origin, Tally, hydrate};
@@ -16,7 +17,6 @@ use connectors::contract::model::{OrderId, OrderStatus, Timestamp};
 use connectors::contract::{Event, Notice, Suspect};
 use futures_util::stream::{self, StreamExt};
 use parking_lot::Mutex;
-use quick_cache::sync::Cache;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) struct OpenPoller {
     parts: Parts,
     turns: Arc<Semaphore>,
     book: Arc<Book>,
-    seen: Cache<(String, i64), ()>,
+    seen: Seen,
 }
 
 impl OpenPoller {
@@ -40,7 +40,7 @@ impl OpenPoller {
         turns: Arc<Semaphore>,
         book: Arc<Book>,
     ) -> Self {
-        Self { settings, shop, parts, turns, book, seen: Cache::new(SEEN) }
+        Self { settings, shop, parts, turns, book, seen: Seen::default() }
     }
 
     /// Runs until it is dropped.
@@ -49,7 +49,8 @@ impl OpenPoller {
         self.begin().await;
         let mut failures = 0_u32;
         loop {
-            let pause = match self.turn().await {
+            // On the heap while it lasts: most of the time a loop only waits, and there may be thousands.
+            let pause = match Box::pin(self.turn()).await {
                 Ok(()) => {
                     failures = 0;
                     interval

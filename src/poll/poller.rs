@@ -3,6 +3,7 @@
 use super::Parts;
 use super::book::Book;
 use super::feed::Feed;
+use super::seen::Seen;
 use super::watermark::Watermark;
 use super::window::{Incomplete, Reader, Reading};
 use crate::config;
@@ -11,13 +12,10 @@ use crate::shops::Shop;
 use connectors::contract::Window;
 use connectors::contract::model::Timestamp;
 use parking_lot::Mutex;
-use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Thin notices that are remembered as published, per feed.
-pub(super) const SEEN: usize = 50_000;
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub(super) struct Poller {
     parts: Parts,
     turns: Arc<Semaphore>,
     watermark: Watermark,
-    seen: Cache<(String, i64), ()>,
+    seen: Seen,
     /// Where the shop's open orders are written down, for a channel that lists them apart.
     book: Option<Arc<Book>>,
     /// Where this process began.
@@ -53,7 +51,7 @@ impl Poller {
             parts,
             turns,
             watermark,
-            seen: Cache::new(SEEN),
+            seen: Seen::default(),
             book,
             begun: Timestamp::from_unix_ms(0),
         }
@@ -66,7 +64,8 @@ impl Poller {
         self.begun = at;
         let mut failures = 0_u32;
         loop {
-            let pause = match self.turn(&mut at).await {
+            // On the heap while it lasts: most of the time a loop only waits, and there may be thousands.
+            let pause = match Box::pin(self.turn(&mut at)).await {
                 Ok(caught_up) => {
                     failures = 0;
                     if caught_up { interval } else { Duration::ZERO }

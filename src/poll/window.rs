@@ -6,6 +6,7 @@
 
 use super::Parts;
 use super::feed::{Feed, List};
+use super::seen::Seen;
 use crate::config;
 use crate::intake::{Failure, Origin, Tally, hydrate};
 use crate::shops::Shop;
@@ -14,7 +15,6 @@ use connectors::contract::model::Timestamp;
 use connectors::contract::{Error, ErrorKind, Event, Notice, Suspect, Window};
 use futures_util::stream::{self, StreamExt};
 use parking_lot::Mutex;
-use quick_cache::sync::Cache;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) struct Reader<'a> {
     pub(super) parts: &'a Parts,
     pub(super) settings: &'a config::Poll,
     /// Thin notices whose records this process has published: (id, modification time).
-    pub(super) seen: &'a Cache<(String, i64), ()>,
+    pub(super) seen: &'a Seen,
     /// Where the ids of the orders go that are met, for whoever must know them.
     pub(super) met: Option<&'a Mutex<BTreeSet<String>>>,
 }
@@ -198,7 +198,7 @@ impl Reader<'_> {
         let name = name(&notice.event);
         if let Some((_, modified, key)) = &name
             && modified.is_some()
-            && self.seen.get(key).is_some()
+            && self.seen.contains(key)
         {
             return Ok(Tally { duplicates: 1, ..Tally::default() });
         }
@@ -212,7 +212,7 @@ impl Reader<'_> {
                 if let Some((_, Some(modified), key)) = name
                     && read_at.since(modified) >= SECOND_OVER
                 {
-                    self.seen.insert(key, ());
+                    self.seen.insert(key);
                 }
                 Ok(tally)
             }
