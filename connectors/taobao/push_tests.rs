@@ -241,6 +241,19 @@ async fn another_number_is_given_to_what_is_shipped_and_to_nothing_else() {
         lab.parcels(&split).into_iter().map(|(_, number)| number).collect();
     numbers.sort();
     assert_eq!(numbers, ["SF0000000004", "SF0000000005"]);
+
+    let open = lab.order(|order| is_plain(order) && order.lines.len() == 3).await;
+    let ids: Vec<&str> = open.lines.iter().map(|line| line.line_id.as_str()).collect();
+    lab.ship(&waybill(&open, &ids[..1], "SF0000000006")).await.unwrap();
+    let mut never_left = waybill(&open, &ids[1..2], "SF0000000006");
+    never_left.action = WaybillAction::Replace;
+    let error = lab.ship(&never_left).await.unwrap_err();
+    assert!(error.channel_code().unwrap().ends_with("CD19"), "{error}");
+    lab.ship(&waybill(&open, &ids[1..], "SF0000000007")).await.unwrap();
+    let mut all = waybill(&open, &ids, "SF0000000008");
+    all.action = WaybillAction::Replace;
+    lab.ship(&all).await.unwrap();
+    assert_eq!(lab.parcels(&open), [("SF".to_owned(), "SF0000000008".to_owned())]);
 }
 
 #[tokio::test]

@@ -93,9 +93,13 @@ impl Taobao {
     /// Gives what is shipped another carrier or number. Said again after a lost answer, the channel may refuse what it has
     /// done; its list then has the number.
     async fn replace(&self, parcel: &Parcel<'_>, lines: &BTreeSet<&str>) -> Result<()> {
-        let sent = parcel.send(RESEND, lines).await;
+        let mut sent = parcel.send(RESEND, lines).await;
+        if code(&sent) == Some("CD29") && parcel.holds_all(lines).await? {
+            sent = parcel.send(RESEND, &BTreeSet::new()).await;
+        }
         let Err(error) = &sent else { return sent };
-        if error.kind() == ErrorKind::Rejected {
+        // What never left has no number to correct, whatever number other lines have.
+        if error.kind() == ErrorKind::Rejected && code(&sent) != Some("CD19") {
             let known = self.shipped(parcel.session, &parcel.waybill.order_id).await?;
             if known.iter().any(|shipped| shipped.number == parcel.waybill.number) {
                 return Ok(());
@@ -116,7 +120,9 @@ async fn without_parcel(session: &Session<'_>, waybill: &Waybill) -> Result<()> 
     let request = ApiRequest::post(DUMMY).param("tid", waybill.order_id.as_str());
     let refused = match session.api.call(request).await {
         Ok(answer) => return sent(&answer.body),
-        Err(error) if shipping_code(error.channel_code().unwrap_or_default()) == Some("B04") => {
+        Err(error)
+            if matches!(error.channel_code().and_then(shipping_code), Some("B04" | "B27")) =>
+        {
             error
         }
         Err(error) => return Err(error),

@@ -35,6 +35,7 @@ pub(crate) const ENTRY: Entry = Entry {
         QuotaSpec { api: stock::STOCK, per_second: 1, burst: 1 },
         QuotaSpec { api: waybill::WHOLE, per_second: 10, burst: 10 },
         QuotaSpec { api: waybill::PART, per_second: 10, burst: 10 },
+        QuotaSpec { api: waybill::STATUS, per_second: 10, burst: 10 },
     ],
     needs_app: false,
     needs_secret: true,

@@ -16,6 +16,9 @@ use async_trait::async_trait;
 
 pub(super) const WHOLE: &str = "fy.logistics.offline.send";
 pub(super) const PART: &str = "create_ome_delivery";
+pub(super) const STATUS: &str = "update_order_status";
+/// The shop's own number for "shipped in part".
+const IN_PART: &str = "6";
 
 #[async_trait]
 impl WaybillSink for Ecshop {
@@ -24,7 +27,11 @@ impl WaybillSink for Ecshop {
         let company = self.0.carriers.word(&waybill.carrier, |carrier| Some(carrier.name))?;
         let before = State::read(session, &waybill.order_id).await?;
         if before.has(&waybill.number) {
-            return if before.is_sent() { Ok(()) } else { Err(holds_nothing()) };
+            return if before.is_sent() {
+                before.reopen(session, waybill).await
+            } else {
+                Err(holds_nothing())
+            };
         }
         let contents = Contents::of(&before.items, &waybill.lines)?;
         if !contents.is_open {
@@ -46,7 +53,8 @@ impl WaybillSink for Ecshop {
         };
         let after = State::read(session, &waybill.order_id).await?;
         match (after.has(&waybill.number), refused) {
-            (true, _) if is_whole || after.sent() > before.sent() => Ok(()),
+            (true, _) if is_whole => Ok(()),
+            (true, _) if after.sent() > before.sent() => after.reopen(session, waybill).await,
             (true, _) => Err(holds_nothing()),
             (false, Some(_)) => Err(with_another_number()),
             (false, None) => {
@@ -98,6 +106,7 @@ fn part(
 struct State {
     items: Vec<Item>,
     numbers: Vec<String>,
+    is_finished: bool,
 }
 
 impl State {
@@ -108,7 +117,23 @@ impl State {
         Ok(Self {
             items: parcel::items(&fields)?,
             numbers: shipments.map(|shipment| shipment.number).collect(),
+            is_finished: fields.text("ship_status") == Some("SHIP_FINISH"),
         })
+    }
+
+    /// The shop takes an order for shipped whole once every line that a parcel names is, whatever the parcel does not
+    /// name; then it would refuse the parcels to come. So it is told that the order is shipped in part.
+    async fn reopen(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
+        let is_open = self.items.iter().any(|item| item.sent < item.ordered);
+        if waybill.lines.is_empty() || !self.is_finished || !is_open {
+            return Ok(());
+        }
+        let request = request(STATUS)
+            .idempotent()
+            .param("order_id", waybill.order_id.as_str())
+            .param("type", "ship_status")
+            .param("status", IN_PART);
+        session.api.call(request).await.map(drop)
     }
 
     fn has(&self, number: &str) -> bool {

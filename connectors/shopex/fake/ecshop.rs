@@ -49,6 +49,7 @@ pub(super) fn answer(shop: &mut Shop, act: &str, call: &Call, now: i64) -> Said 
         "set_ome_products_store" => set_stock(shop, call, now),
         "create_ome_delivery" => deliver(shop, call, now),
         "fy.logistics.offline.send" => send(shop, call, now),
+        "update_order_status" => set_status(shop, call, now),
         _ => fail("0x008", "no this type api", now),
     }
 }
@@ -165,11 +166,32 @@ fn deliver(shop: &mut Shop, call: &Call, now: i64) -> Said {
         is_done: false,
     };
     shop.deliveries.push(delivery);
+    let named: Vec<String> = shop
+        .deliveries
+        .last()
+        .map(|delivery| delivery.items.iter().map(|(bn, _)| bn.clone()).collect())
+        .unwrap_or_default();
     shop.ship(&bn, now);
-    if let Some(order) = shop.orders.get_mut(&tid).filter(|_| holds_nothing) {
+    // The shop counts what is left of the lines that are named, and not of the others.
+    let is_done = holds_nothing || named.iter().all(|sku| shop.open(&tid, sku) == Some(0));
+    if let Some(order) = shop.orders.get_mut(&tid).filter(|_| is_done) {
         order.ship = 1;
     }
     succeeded("\"succ\"", now)
+}
+
+/// Only what shipping needs: 6 is "shipped in part".
+fn set_status(shop: &mut Shop, call: &Call, now: i64) -> Said {
+    let tid = call.text("order_id");
+    if call.get("type") != Some("ship_status") || call.get("status") != Some("6") {
+        return fail("0x015", "订单状态参数错误", now);
+    }
+    let Some(order) = shop.orders.get_mut(&tid) else {
+        return fail("0x003", "order_id no exist", now);
+    };
+    order.ship = 2;
+    shop.touch(&tid, now);
+    succeeded("\"true\"", now)
 }
 
 /// Ships all that is left.

@@ -35,7 +35,15 @@ pub(super) fn orders(shop: &mut Shop, call: &Call, _: Timestamp) -> Answer {
         Some("update_time_type") => &shop.modified,
         Some(_) => return Err(Refusal::invalid("time_type")),
     };
-    let (ids, total) = page(index, ends, call)?;
+    let types = call.list("trade_types");
+    let index: Index = index
+        .iter()
+        .filter(
+            |(_, id)| if types.is_empty() { kind(*id) == "1" } else { types.contains(&kind(*id)) },
+        )
+        .copied()
+        .collect();
+    let (ids, total) = page(&index, ends, call)?;
     let orders = ids.iter().filter_map(|id| shop.trades.get(id));
     let orders = orders.map(|trade| to_json(shop, trade)).collect();
     Ok(page_of("purchase_orders", "purchase_order", total, orders))
@@ -166,7 +174,7 @@ fn to_json(shop: &Shop, trade: &Trade) -> Value {
         "fenxiao_id": trade.tid, "tc_order_id": consumer_id(trade.tid), "id": 0,
         "supplier_from": "taobao", "supplier_username": shop.nick,
         "distributor_from": "taobao", "distributor_username": "测试分销商",
-        "trade_type": "AGENT", "pay_type": "ALIPAY_CHAIN", "status": trade.status,
+        "trade_type": if kind(trade.tid) == "1" { "AGENT" } else { "DEALER" }, "pay_type": "ALIPAY_CHAIN", "status": trade.status,
         "created": china(trade.created), "modified": china(trade.modified),
         "total_fee": yuan(goods), "post_fee": yuan(trade.post_fee),
         "distributor_payment": yuan(goods + trade.post_fee),
@@ -194,6 +202,11 @@ fn to_json(shop: &Shop, trade: &Trade) -> Value {
         }
     }
     order
+}
+
+/// Sold for a distributor (1), or to a dealer (2).
+fn kind(id: u64) -> &'static str {
+    if (id / 10_000).is_multiple_of(3) { "2" } else { "1" }
 }
 
 /// The consumer's trade belongs to the distributor and has a number of its own.

@@ -83,7 +83,7 @@ fn order_status(word: &str) -> OrderStatus {
         }
         "PAID_FORBID_CONSIGN" => OrderStatus::OnHold,
         "WAIT_SELLER_SEND_GOODS" => OrderStatus::AwaitingShipment,
-        // The distributor pays by account, before or after the goods arrive.
+        // Split settlement: who has been paid already, and who has not.
         "WAIT_BUYER_CONFIRM_GOODS" | "WAIT_BUYER_CONFIRM_GOODS_ACOUNTED" => OrderStatus::Shipped,
         "PAY_ACOUNTED_GOODS_CONFIRM" | "PAY_WAIT_ACOUNT_GOODS_CONFIRM" => OrderStatus::Delivered,
         "TRADE_FINISHED" => OrderStatus::Completed,
@@ -137,8 +137,11 @@ fn line(raw: Raw<'_>) -> Result<Line> {
     let quantity = u32::try_from(part.num.0)
         .map_err(|_| Error::malformed("expected a number of units").at("num"))?;
     let gross = part.price.0.checked_mul(i64::from(quantity)).ok_or_else(too_large)?;
-    let less = gross.checked_sub(part.total_fee.0).ok_or_else(too_large)?;
-    let (discount, adjustment) = split(less)?;
+    // Documented as `price * num` less a discount: more than that is no figure of the channel.
+    let discount = gross.checked_sub(part.total_fee.0).ok_or_else(too_large)?;
+    if discount < Minor::ZERO {
+        return Err(Error::malformed("expected at most price * num").at("total_fee"));
+    }
     let sku_id = id(part.sku_id);
     let item_code = owned(part.item_outer_id.as_ref());
     let merchant_sku =
@@ -154,7 +157,7 @@ fn line(raw: Raw<'_>) -> Result<Line> {
         quantity,
         unit_price: part.price.0,
         discount,
-        adjustment,
+        adjustment: Minor::ZERO,
         payable: part.total_fee.0,
         purchase_payable: part.distributor_payment.map(|fee| fee.0),
         status: word.map(line_status),

@@ -17,6 +17,8 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 pub(super) const LIST: &str = "taobao.fenxiao.orders.get";
+/// Every kind of purchase order. Left out, the channel lists only the first of them.
+const TYPES: &str = "1,2,5,6";
 
 #[async_trait]
 impl OrderSource for Fenxiao {
@@ -71,6 +73,7 @@ fn list(window: Window, page: u32, size: u32) -> ApiRequest {
     ApiRequest::post(LIST)
         .idempotent()
         .param("time_type", "update_time_type")
+        .param("trade_types", TYPES)
         .param("start_created", from)
         .param("end_created", to)
         .param("page_no", page.to_string())
