@@ -10,6 +10,7 @@ use crate::contract::model::{
     Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
+use std::collections::BTreeMap;
 
 /// Fields that the order holds, or that say what it says elsewhere.
 const KNOWN: &[&str] = &[
@@ -166,6 +167,7 @@ fn is_personal(name: &str) -> bool {
 /// Lines, and when the last object of the order was shipped where the shop says it.
 fn lines(trade: &Fields<'_>, status: OrderStatus) -> Result<(Vec<Line>, Option<Timestamp>)> {
     let mut lines: Vec<Line> = Vec::new();
+    let mut ids = LineIds::default();
     let mut shipped = None;
     for (index, object) in trade.list("orders", "order")?.iter().enumerate() {
         let within = |error: Error| error.within(&format!("orders[{index}]"));
@@ -173,7 +175,9 @@ fn lines(trade: &Fields<'_>, status: OrderStatus) -> Result<(Vec<Line>, Option<T
         let items = object_items(object).map_err(within)?;
         for (at, item) in items.iter().enumerate() {
             let within = |error: Error| within(error.within(&format!("order_items[{at}]")));
-            lines.push(line(object, item, at, status).map_err(within)?);
+            let mut line = line(object, item, at, status).map_err(within)?;
+            line.line_id = ids.own(line.line_id);
+            lines.push(line);
         }
     }
     Ok((lines, shipped))
@@ -190,13 +194,27 @@ pub(super) fn object_items<'o>(object: &'o Fields<'_>) -> Result<Vec<Fields<'o>>
 
 /// Id of an item. The shop numbers objects only: the first item has the object's id, the others a SKU behind it.
 pub(super) fn line_id(object: &Fields<'_>, item: &Fields<'_>, at: usize) -> Result<String> {
-    // Shops of the same family that number nothing: the SKU of an order comes once.
+    // Shops of the same family that number nothing.
     let Some(oid) = object.text("oid") else { return Ok(item.required("bn")?.to_owned()) };
     if at == 0 {
         return Ok(oid.to_owned());
     }
     let sku = item.first(&["sku_id", "bn"]).unwrap_or_default();
     Ok(format!("{oid}-{sku}"))
+}
+
+/// Keeps the ids of an order's lines apart. Shops that number no lines name them by their SKU, which an order may hold
+/// twice: bought, and as a gift.
+#[derive(Default)]
+pub(super) struct LineIds(BTreeMap<String, u32>);
+
+impl LineIds {
+    /// The id, or the id with a number behind it where it was there before.
+    pub(super) fn own(&mut self, id: String) -> String {
+        let times = self.0.entry(id.clone()).or_default();
+        *times += 1;
+        if *times == 1 { id } else { format!("{id}#{times}") }
+    }
 }
 
 fn line(object: &Fields<'_>, item: &Fields<'_>, at: usize, status: OrderStatus) -> Result<Line> {

@@ -2,7 +2,7 @@
 
 use super::CHANNEL;
 use super::fields::Fields;
-use super::normalize::{line_id, object_items};
+use super::normalize::{LineIds, line_id, object_items};
 use crate::contract::model::{Waybill, WaybillAction, WaybillLine};
 use crate::contract::{Error, ErrorKind, EventId, Result, Session, carriers};
 use serde_json::{Value, json};
@@ -48,14 +48,16 @@ pub(super) struct Item {
 /// The SKUs of a trade, but for those that were cancelled.
 pub(super) fn items(trade: &Fields<'_>) -> Result<Vec<Item>> {
     let mut items = Vec::new();
+    let mut ids = LineIds::default();
     for (index, object) in trade.list("orders", "order")?.iter().enumerate() {
         let within = |error: Error| error.within(&format!("orders[{index}]"));
         for (at, item) in object_items(object).map_err(within)?.iter().enumerate() {
+            let line_id = ids.own(line_id(object, item, at).map_err(within)?);
             if item.text("item_status") == Some("cancel") {
                 continue;
             }
             items.push(Item {
-                line_id: line_id(object, item, at).map_err(within)?,
+                line_id,
                 bn: item.required("bn").map_err(within)?.to_owned(),
                 name: item.owned("name").unwrap_or_default(),
                 is_gift: item.text("item_type") == Some("gift"),

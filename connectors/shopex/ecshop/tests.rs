@@ -382,6 +382,27 @@ fn money_paid_with_a_bonus_is_a_discount_and_money_from_nowhere_is_suspect() {
 }
 
 #[test]
+fn a_code_that_an_order_holds_twice_makes_two_lines_with_ids_of_their_own() {
+    let (_, detail) = recorded("ec36-order-detail");
+    let mut answer: Value = serde_json::from_str(&detail).unwrap();
+    let trade = &mut answer["info"]["trade"];
+    let mut orders: Value = serde_json::from_str(trade["orders"].as_str().unwrap()).unwrap();
+    let mut gift = orders["order"][0].clone();
+    gift["order_items"]["item"][0]["price"] = json!("0.00");
+    gift["order_items"]["item"][0]["sale_price"] = json!("0.00");
+    orders["order"].as_array_mut().unwrap().push(gift);
+    trade["orders"] = json!(orders.to_string());
+    let body = trade.to_string();
+    let trade = super::super::fields::Fields::from_json(body.as_bytes()).unwrap();
+    let order = super::super::normalize::checked(&trade, &super::DIALECT).unwrap();
+    let ids: Vec<&str> = order.lines.iter().map(|line| line.line_id.as_str()).collect();
+    assert_eq!(ids, ["ECS000063", "ECS000063#2"]);
+    let items = super::super::parcel::items(&trade).unwrap();
+    let ids: Vec<&str> = items.iter().map(|item| item.line_id.as_str()).collect();
+    assert_eq!(ids, ["ECS000063", "ECS000063#2"]);
+}
+
+#[test]
 fn a_detail_cut_anywhere_is_an_error_and_never_a_panic() {
     let (_, detail) = recorded("ec36-order-detail");
     for end in 0..detail.len() {
