@@ -56,13 +56,18 @@ impl Buckets {
     /// Waits until a call may be made, and tells for how long.
     pub(super) async fn wait(&self, api: &'static str) -> Duration {
         let began = Instant::now();
-        while let Some(until) = self.banned_until(api) {
-            tokio::time::sleep_until(until).await;
+        loop {
+            while let Some(until) = self.banned_until(api) {
+                tokio::time::sleep_until(until).await;
+            }
+            if let Some(limiter) = self.limiter(api) {
+                limiter.until_ready().await;
+            }
+            // A ban may have come while this call waited for its turn.
+            if self.banned_until(api).is_none() {
+                return began.elapsed();
+            }
         }
-        if let Some(limiter) = self.limiter(api) {
-            limiter.until_ready().await;
-        }
-        began.elapsed()
     }
 
     /// Stops the bucket for as long as the channel said.
@@ -99,6 +104,18 @@ mod tests {
         assert!(buckets.wait("stock").await < Duration::from_secs(1));
         buckets.ban("no limit known", Duration::from_secs(3));
         assert!(buckets.wait("no limit known").await >= Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn a_ban_that_comes_while_a_call_waits_for_its_turn_holds_for_that_call_too() {
+        const DOCUMENTED: &[QuotaSpec] = &[QuotaSpec { api: "orders", per_second: 4, burst: 1 }];
+        let buckets = Buckets::new(DOCUMENTED, &BTreeMap::new());
+        buckets.wait("orders").await;
+        let ban = Duration::from_millis(600);
+        let (waited, ()) = tokio::join!(buckets.wait("orders"), async {
+            buckets.ban("orders", ban);
+        });
+        assert!(waited >= ban, "{waited:?}");
     }
 
     #[test]
