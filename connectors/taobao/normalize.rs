@@ -4,11 +4,22 @@ use super::scalars::{Id, Switch, Text, When};
 use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
 use super::{amounts, rest, words};
 use crate::contract::model::{
-    Buyer, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType, Payment, Personal,
-    PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
+    Buyer, Extensions, Fee, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType,
+    Payment, Personal, PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping, Times,
+    Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
 use serde_json::Value;
+
+/// What the channel keeps of the seller's money.
+const FEES: [&str; 3] = ["commission_fee", "seller_cod_fee", "credit_card_fee"];
+
+/// An amount that no sum of the order depends on. One that cannot be read stays where it is.
+fn take_yuan(extensions: &mut Extensions, name: &str) -> Option<Minor> {
+    let amount = Minor::from_decimal(extensions.get(name)?.as_str()?).ok()?;
+    extensions.remove(name);
+    Some(amount)
+}
 
 /// Reads a trade.
 pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
@@ -25,7 +36,13 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
         .any(|(sub, _)| sub.part_mjz_discount.is_some_and(|share| share.0 != Minor::ZERO));
     let shipments = shipments(&subs);
     let lines: Vec<Line> = subs.into_iter().map(|(_, line)| line).collect();
-    let amounts = amounts::of_trade(&trade, &lines, is_shared, order_type, status)?;
+    let mut amounts = amounts::of_trade(&trade, &lines, is_shared, order_type, status)?;
+    amounts.received = take_yuan(&mut extensions, "received_payment");
+    let fees = FEES.iter().filter_map(|name| {
+        let amount = take_yuan(&mut extensions, name).filter(|amount| *amount != Minor::ZERO)?;
+        Some(Fee { name: (*name).to_owned(), amount })
+    });
+    let fees: Vec<Fee> = fees.collect();
     if !kind.is_empty() {
         extensions.insert("type".to_owned(), kind.into());
     }
@@ -65,7 +82,7 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
         ship_to: ship_to(&trade),
         currency: "CNY".to_owned(),
         payments: payments(&trade, amounts.paid),
-        fees: Vec::new(),
+        fees,
         amounts,
         shipments,
         lines,
@@ -197,10 +214,7 @@ fn ship_to(trade: &Trade<'_>) -> ShipTo {
 }
 
 /// Discounts by name. A discount of the whole trade bears its id, one of a line the line's.
-fn promotions(
-    trade: &Trade<'_>,
-    extensions: &mut crate::contract::model::Extensions,
-) -> Result<Vec<Promotion>> {
+fn promotions(trade: &Trade<'_>, extensions: &mut Extensions) -> Result<Vec<Promotion>> {
     let path = "promotion_details";
     let raws =
         items(trade.promotion_details, "promotion_detail").map_err(|error| error.within(path))?;

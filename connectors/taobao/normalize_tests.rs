@@ -307,6 +307,17 @@ fn unknown_fields_are_kept_and_personal_ones_are_not() {
 }
 
 #[test]
+fn what_the_channel_pays_out_and_keeps_is_told() {
+    let order = changed(FINISHED, |trade| trade["commission_fee"] = json!("1.23")).unwrap();
+    assert_eq!(order.amounts.received.map(|received| received.0), Some(7_600));
+    let fees: Vec<_> = order.fees.iter().map(|fee| (fee.name.as_str(), fee.amount.0)).collect();
+    assert_eq!(fees, [("commission_fee", 123)]);
+    let strange = changed(FINISHED, |trade| trade["received_payment"] = json!(7600)).unwrap();
+    assert_eq!(strange.amounts.received, None);
+    assert_eq!(strange.extensions["received_payment"], 7600);
+}
+
+#[test]
 fn parcels_are_told_by_carrier_and_number() {
     let mut body: Value = serde_json::from_str(PLAIN).unwrap();
     let trade = &mut body["trades_sold_increment_get_response"]["trades"]["trade"][0];
