@@ -7,6 +7,7 @@ use super::{
 };
 use async_trait::async_trait;
 use http::StatusCode;
+use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,6 +225,19 @@ pub struct ShopSetup {
     pub shop: ShopId,
     /// The `settings` table of the shop in the config, as JSON.
     pub settings: serde_json::Value,
+}
+
+impl ShopSetup {
+    /// Reads the settings as the connector's own type; its defaults where there are none. A wrong one is
+    /// [`ErrorKind::Malformed`] with its path.
+    pub fn settings<T: DeserializeOwned + Default>(&self) -> Result<T> {
+        if self.settings.is_null() {
+            return Ok(T::default());
+        }
+        serde_path_to_error::deserialize(&self.settings).map_err(|error| {
+            Error::malformed("not a setting of this channel").at(error.path().to_string())
+        })
+    }
 }
 
 /// A channel's line in the registry: data, not code.

@@ -50,6 +50,20 @@ impl ErrorKind {
         }
     }
 
+    /// How long the channel asked to wait, where it did.
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } => retry_after,
+            Self::BadSignature
+            | Self::Unsupported
+            | Self::Malformed
+            | Self::Rejected
+            | Self::Conflict
+            | Self::Unauthorized
+            | Self::Unavailable => None,
+        }
+    }
+
     /// True where the same call may succeed later without anybody changing anything.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unavailable)

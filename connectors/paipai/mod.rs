@@ -149,13 +149,7 @@ struct Paipai {
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
-    let settings: Settings = if setup.settings.is_null() {
-        Settings::default()
-    } else {
-        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
-            Error::malformed("not a setting of this channel").at(error.path().to_string())
-        })?
-    };
+    let settings: Settings = setup.settings()?;
     let uin = settings.uin.unwrap_or_else(|| setup.shop.to_string());
     if uin.is_empty() || !uin.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::malformed("expected a QQ number, as text").at("uin"));

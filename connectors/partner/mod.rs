@@ -79,13 +79,7 @@ struct Partner {
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
-    let settings: Settings = if setup.settings.is_null() {
-        Settings::default()
-    } else {
-        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
-            Error::malformed("not a setting of this channel").at(error.path().to_string())
-        })?
-    };
+    let settings: Settings = setup.settings()?;
     if settings.tolerance_secs == 0 || settings.tolerance_secs > LONGEST_TOLERANCE_SECS {
         return Err(Error::malformed("expected 1 to 86400 seconds").at("tolerance_secs"));
     }

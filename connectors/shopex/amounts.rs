@@ -67,7 +67,7 @@ pub(super) fn of_trade(trade: &Fields<'_>) -> Result<Amounts> {
         ..Amounts::default()
     };
     let repeats = Some(changed) == Minor::ZERO.checked_sub(ordered);
-    if repeats && !adds_up(&amounts) {
+    if repeats && amounts.of_parts() != Some(amounts.payable) {
         amounts.adjustment = trade.yuan_or_zero("pay_cost")?;
     }
     Ok(amounts)
@@ -83,10 +83,4 @@ pub(super) fn check_reductions(trade: &Fields<'_>, lines: &[Line]) -> Result<()>
         return Err(Error::malformed(text).at("goods_discount_fee"));
     }
     Ok(())
-}
-
-fn adds_up(amounts: &Amounts) -> bool {
-    let parts = [amounts.goods, amounts.adjustment, amounts.freight, amounts.tax];
-    let sum = Minor::checked_sum(parts).and_then(|sum| sum.checked_sub(amounts.discount));
-    sum == Some(amounts.payable)
 }

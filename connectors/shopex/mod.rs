@@ -173,24 +173,10 @@ struct Setup {
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
-    let settings: Settings = if setup.settings.is_null() {
-        Settings::default()
-    } else {
-        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
-            Error::malformed("not a setting of this channel").at(error.path().to_string())
-        })?
-    };
-    let ids = [
-        ("node_id", &settings.node_id),
-        ("own_node_id", &settings.own_node_id),
-        ("certi_id", &settings.certi_id),
-    ];
-    for (name, id) in ids {
-        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if !id.as_ref().is_none_or(is_id) {
-            return Err(Error::malformed("expected an id, as text without blanks").at(name));
-        }
-    }
+    let settings: Settings = setup.settings()?;
+    check_id("node_id", settings.node_id.as_deref())?;
+    check_id("own_node_id", settings.own_node_id.as_deref())?;
+    check_id("certi_id", settings.certi_id.as_deref())?;
     if settings.generation == Generation::Matrix && settings.node_id.is_none() {
         let text = "the hub must be told which shop is meant";
         return Err(Error::malformed(text).at("node_id"));
@@ -213,4 +199,13 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         Generation::V485 => Arc::new(v485::Shopex485(setup)),
         Generation::Ecshop => Arc::new(ecshop::Ecshop(setup)),
     })
+}
+
+/// An id in the settings, where there is one.
+fn check_id(name: &'static str, id: Option<&str>) -> Result<()> {
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if id.is_none_or(is_id) {
+        return Ok(());
+    }
+    Err(Error::malformed("expected an id, as text without blanks").at(name))
 }

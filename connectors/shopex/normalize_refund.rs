@@ -1,7 +1,7 @@
 //! From what a shop pushes about money and goods that go back, to a refund.
 
 use super::fields::Fields;
-use super::normalize::required;
+use super::normalize::{Dialect, required};
 use super::words;
 use crate::contract::Result;
 use crate::contract::model::{Minor, Refund, RefundId, RefundKind, RefundStatus, Timestamp};
@@ -23,7 +23,7 @@ const KEPT: &[&str] = &[
 ];
 
 /// A refund: `store.trade.refund.add`.
-pub(super) fn refund(record: &Fields<'_>) -> Result<Refund> {
+pub(super) fn refund(record: &Fields<'_>, dialect: &Dialect) -> Result<Refund> {
     let created = match record.when("created")? {
         Some(time) => time,
         None => required(record, "t_begin")?,
@@ -35,18 +35,20 @@ pub(super) fn refund(record: &Fields<'_>) -> Result<Refund> {
     let word = record.required("status")?;
     let returns = record.switch("has_good_return")?;
     let kind = if returns { RefundKind::ReturnGoods } else { RefundKind::MoneyOnly };
-    let mut refund = of_record(record, "refund_id", words::refund_status(word), kind, modified)?;
+    let mut refund =
+        of_record(record, dialect, "refund_id", words::refund_status(word), kind, modified)?;
     refund.created = created;
     refund.amount = record.yuan_required("refund_fee")?;
     Ok(refund)
 }
 
 /// An application to give goods back: `store.trade.aftersale.add`. It names goods and no money.
-pub(super) fn aftersale(record: &Fields<'_>) -> Result<Refund> {
+pub(super) fn aftersale(record: &Fields<'_>, dialect: &Dialect) -> Result<Refund> {
     let created = required(record, "created")?;
     let modified = record.when("modified")?.unwrap_or(created);
     let status = RefundStatus::Requested;
-    let mut refund = of_record(record, "aftersale_id", status, RefundKind::ReturnGoods, modified)?;
+    let mut refund =
+        of_record(record, dialect, "aftersale_id", status, RefundKind::ReturnGoods, modified)?;
     refund.created = created;
     let mut units = 0;
     for item in record.list("aftersale_items", "aftersale_item")? {
@@ -59,13 +61,14 @@ pub(super) fn aftersale(record: &Fields<'_>) -> Result<Refund> {
 
 fn of_record(
     record: &Fields<'_>,
+    dialect: &Dialect,
     id: &str,
     status: RefundStatus,
     kind: RefundKind,
     modified: Timestamp,
 ) -> Result<Refund> {
     Ok(Refund {
-        channel: super::CHANNEL.to_owned(),
+        channel: dialect.channel.to_owned(),
         shop: None,
         refund_id: RefundId::try_new(record.required(id)?).map_err(|error| error.at(id))?,
         order_id: record.order_id("tid")?,

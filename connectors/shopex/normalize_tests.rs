@@ -305,7 +305,7 @@ fn a_shop_that_tells_numbers_is_read() {
 fn refunds_and_applications_become_refunds() {
     let read = |body: &str| {
         let pairs = form::split(body.as_bytes());
-        normalize_refund::refund(&Fields::from_form(&pairs).unwrap())
+        normalize_refund::refund(&Fields::from_form(&pairs).unwrap(), &normalize::FAMILY)
     };
     let body = "refund_id=R1&tid=7&oid=3&refund_fee=19.800&status=SUCC&created=1406865600\
                 &modified=2014-08-01+12:05:00&refund_type=refund&reason=x";
@@ -329,7 +329,9 @@ fn refunds_and_applications_become_refunds() {
          &aftersale_items=[{\"sku_bn\":\"A\",\"sku_name\":\"a\",\"number\":\"2\"}]"
             .as_bytes(),
     );
-    let refund = normalize_refund::aftersale(&Fields::from_form(&pairs).unwrap()).unwrap();
+    let refund =
+        normalize_refund::aftersale(&Fields::from_form(&pairs).unwrap(), &normalize::FAMILY)
+            .unwrap();
     assert_eq!((refund.kind, refund.quantity), (RefundKind::ReturnGoods, Some(2)));
     assert_eq!(refund.extensions["amount_is_stated"], json!(false));
 }

@@ -61,17 +61,16 @@ impl WebhookSource for Setup {
                 normalize::checked(&record, self.dialect).map(|order| Event::Order(Box::new(order)))
             }
             "store.trade.refund.add" | "store.refund.add" => {
-                normalize_refund::refund(&record).map(|refund| Event::Refund(Box::new(refund)))
+                normalize_refund::refund(&record, self.dialect)
+                    .map(|refund| Event::Refund(Box::new(refund)))
             }
-            "store.trade.aftersale.add" => {
-                normalize_refund::aftersale(&record).map(|refund| Event::Refund(Box::new(refund)))
-            }
+            "store.trade.aftersale.add" => normalize_refund::aftersale(&record, self.dialect)
+                .map(|refund| Event::Refund(Box::new(refund))),
             _ if IGNORED.contains(&method) => {
                 Err(Error::new(ErrorKind::Unsupported, "no event is made of this").at("method"))
             }
             _ => Err(Error::new(ErrorKind::Rejected, "unknown method").at("method")),
         });
-        let read = read.map(|event| self.of_this_channel(event));
         let event = match read {
             Ok(event) => event,
             // The record is kept for a person, and the shop may forget it: pushing it again would not make it right.
@@ -106,13 +105,6 @@ impl WebhookSource for Setup {
 }
 
 impl Setup {
-    fn of_this_channel(&self, mut event: Event) -> Event {
-        if let Event::Refund(refund) = &mut event {
-            self.dialect.channel.clone_into(&mut refund.channel);
-        }
-        event
-    }
-
     /// One shop cannot speak for another, even where they share a token.
     fn check_sender(&self, pairs: &[Pair<'_>]) -> Result<()> {
         let is_push = form::get(pairs, "method").is_some();

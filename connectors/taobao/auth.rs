@@ -5,7 +5,7 @@
 //! hexadecimal. As in the official clients, what the gateway adds travels in the query and the API's own parameters in
 //! the body, and parameters without a value are left out.
 
-use super::Taobao;
+use super::Top;
 use super::wire::{Renewed, TokenResult, reply};
 use crate::contract::explain::SECRET_MARK;
 use crate::contract::model::Timestamp;
@@ -81,7 +81,7 @@ impl SignMethod {
 }
 
 #[async_trait]
-impl Auth for Taobao {
+impl Auth for Top {
     fn sign(
         &self,
         credentials: &Credentials,

@@ -103,24 +103,24 @@ struct Settings {
     stream: tmc::Settings,
 }
 
+/// What everybody on the open platform needs: how calls are signed, and what carriers are called.
+#[derive(Debug)]
+struct Top {
+    sign_method: SignMethod,
+    carriers: Carriers,
+}
+
 /// One shop.
 #[derive(Debug)]
 struct Taobao {
-    sign_method: SignMethod,
-    carriers: Carriers,
+    top: Top,
     extra_fields: Vec<String>,
     qimen_customer_id: Option<String>,
     stream: tmc::Stream,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
-    let settings: Settings = if setup.settings.is_null() {
-        Settings::default()
-    } else {
-        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
-            Error::malformed("not a setting of this channel").at(error.path().to_string())
-        })?
-    };
+    let settings: Settings = setup.settings()?;
     let Settings { sign_method, carriers, extra_fields, qimen_customer_id, stream } = settings;
     let is_name = |text: &String| {
         !text.is_empty()
@@ -135,9 +135,9 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     if qimen_customer_id.as_ref().is_some_and(|id| id.trim().is_empty()) {
         return Err(Error::malformed("expected an id").at("qimen_customer_id"));
     }
-    let carriers = Carriers::try_new(carriers)?;
+    let top = Top { sign_method, carriers: Carriers::try_new(carriers)? };
     let stream = tmc::Stream::try_new(setup.shop, stream)?;
-    Ok(Arc::new(Taobao { sign_method, carriers, extra_fields, qimen_customer_id, stream }))
+    Ok(Arc::new(Taobao { top, extra_fields, qimen_customer_id, stream }))
 }
 
 impl Taobao {
@@ -150,7 +150,7 @@ impl Taobao {
 
 impl Connector for Taobao {
     fn auth(&self) -> &dyn Auth {
-        self
+        &self.top
     }
 
     fn classify(&self, reply: &ApiReply) -> Result<()> {
@@ -178,6 +178,6 @@ impl Connector for Taobao {
     }
 
     fn waybills(&self) -> Option<&dyn WaybillSink> {
-        Some(self)
+        Some(&self.top)
     }
 }

@@ -4,7 +4,7 @@
 //! which ships by `online.send`, and for virtual goods, which `online.send` refuses too. An order cannot be shipped
 //! twice; `B04` then says "already", and the channel's list says with which number.
 
-use super::Taobao;
+use super::Top;
 use super::errors::shipping_code;
 use super::scalars::{Id, Text};
 use super::wire::{FullInfo, Raw, Sent, ShippingRecord, Shippings, items, object, reply};
@@ -23,7 +23,7 @@ pub(super) const LIST: &str = "taobao.logistics.orders.get";
 const SHIPPED: [&str; 3] = ["WAIT_BUYER_CONFIRM_GOODS", "TRADE_BUYER_SIGNED", "TRADE_FINISHED"];
 
 #[async_trait]
-impl WaybillSink for Taobao {
+impl WaybillSink for Top {
     /// A line cannot be split between parcels: the channel knows lines, not units.
     async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()> {
         if waybill.action == WaybillAction::NoParcel {
@@ -89,7 +89,7 @@ impl WaybillSink for Taobao {
     }
 }
 
-impl Taobao {
+impl Top {
     /// Gives what is shipped another carrier or number. Said again after a lost answer, the channel may refuse what it has
     /// done; its list then has the number.
     async fn replace(&self, parcel: &Parcel<'_>, lines: &BTreeSet<&str>) -> Result<()> {

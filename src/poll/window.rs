@@ -12,7 +12,7 @@ use crate::intake::{Failure, Origin, Tally, hydrate};
 use crate::shops::Shop;
 use bytes::Bytes;
 use connectors::contract::model::Timestamp;
-use connectors::contract::{Error, ErrorKind, Event, Notice, Suspect, Window};
+use connectors::contract::{Error, Event, Notice, Suspect, Window};
 use futures_util::stream::{self, StreamExt};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -74,19 +74,10 @@ impl Incomplete {
     pub(super) fn pause(&self, failures: u32) -> Duration {
         let doubled = Duration::from_secs(1) * 2_u32.saturating_pow(failures.min(10) - 1);
         let asked = match self {
-            Self::Failed(Failure::Wrong(error)) => match error.kind() {
-                ErrorKind::Throttled { retry_after } => retry_after.unwrap_or_default(),
-                ErrorKind::BadSignature
-                | ErrorKind::Unsupported
-                | ErrorKind::Malformed
-                | ErrorKind::Rejected
-                | ErrorKind::Conflict
-                | ErrorKind::Unauthorized
-                | ErrorKind::Unavailable => Duration::ZERO,
-            },
-            Self::Failed(Failure::Refused(_)) | Self::Moving => Duration::ZERO,
+            Self::Failed(Failure::Wrong(error)) => error.kind().retry_after(),
+            Self::Failed(Failure::Refused(_)) | Self::Moving => None,
         };
-        doubled.min(LONGEST_PAUSE).max(asked)
+        doubled.min(LONGEST_PAUSE).max(asked.unwrap_or_default())
     }
 }
 

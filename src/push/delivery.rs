@@ -35,16 +35,7 @@ impl Delivery {
     /// Waits before the next try. `false` when the gateway goes down meanwhile.
     pub(super) async fn pause(&self, tries: u32, error: &Error) -> bool {
         let doubled = FIRST_PAUSE * 2_u32.saturating_pow(tries.min(10) - 1);
-        let asked = match error.kind() {
-            ErrorKind::Throttled { retry_after } => retry_after.unwrap_or_default(),
-            ErrorKind::BadSignature
-            | ErrorKind::Unsupported
-            | ErrorKind::Malformed
-            | ErrorKind::Rejected
-            | ErrorKind::Conflict
-            | ErrorKind::Unauthorized
-            | ErrorKind::Unavailable => Duration::ZERO,
-        };
+        let asked = error.kind().retry_after().unwrap_or_default();
         tokio::select! {
             () = self.shutdown.stopped() => false,
             () = tokio::time::sleep(doubled.max(asked).min(LONGEST_PAUSE)) => true,

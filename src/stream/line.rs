@@ -147,15 +147,6 @@ impl Line {
         let pause = doubled.min(LONGEST_PAUSE);
         let random = getrandom::u32().unwrap_or(0) % 1000;
         let jittered = pause / 2 + pause * random / 1000;
-        match error.kind() {
-            ErrorKind::Throttled { retry_after } => jittered.max(retry_after.unwrap_or_default()),
-            ErrorKind::BadSignature
-            | ErrorKind::Unsupported
-            | ErrorKind::Malformed
-            | ErrorKind::Rejected
-            | ErrorKind::Conflict
-            | ErrorKind::Unauthorized
-            | ErrorKind::Unavailable => jittered,
-        }
+        jittered.max(error.kind().retry_after().unwrap_or_default())
     }
 }

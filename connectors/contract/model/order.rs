@@ -210,6 +210,14 @@ pub struct Amounts {
     pub received: Option<Minor>,
 }
 
+impl Amounts {
+    /// What the parts make: goods - discount + adjustment + freight + tax. None where that is too large.
+    pub fn of_parts(&self) -> Option<Minor> {
+        let raises = [self.goods, self.adjustment, self.freight, self.tax];
+        Minor::checked_sum(raises)?.checked_sub(self.discount)
+    }
+}
+
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -427,13 +435,7 @@ impl Order {
             }
         }
         let amounts = &self.amounts;
-        let expected = amounts
-            .goods
-            .checked_sub(amounts.discount)
-            .and_then(|sum| sum.checked_add(amounts.adjustment))
-            .and_then(|sum| sum.checked_add(amounts.freight))
-            .and_then(|sum| sum.checked_add(amounts.tax));
-        if expected != Some(amounts.payable) {
+        if amounts.of_parts() != Some(amounts.payable) {
             let text = "payable is not goods - discount + adjustment + freight + tax";
             return Err(Error::malformed(text).at("amounts.payable"));
         }

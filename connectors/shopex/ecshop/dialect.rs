@@ -28,9 +28,8 @@ pub(super) fn order_status(status: &str, pay: &str, ship: &str, is_cod: bool) ->
 pub(super) fn amounts(trade: &Fields<'_>) -> Result<Amounts> {
     let mut amounts = amounts::of_trade(trade)?;
     let too_large = || Error::malformed("amounts are too large to add up");
-    let parts = [amounts.goods, amounts.adjustment, amounts.freight, amounts.tax];
-    let sum = Minor::checked_sum(parts).and_then(|sum| sum.checked_sub(amounts.discount));
-    let rest = sum.and_then(|sum| sum.checked_sub(amounts.payable)).ok_or_else(too_large)?;
+    let rest = amounts.of_parts().and_then(|sum| sum.checked_sub(amounts.payable));
+    let rest = rest.ok_or_else(too_large)?;
     if rest > Minor::ZERO {
         amounts.discount = amounts.discount.checked_add(rest).ok_or_else(too_large)?;
     }

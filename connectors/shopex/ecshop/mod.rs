@@ -14,10 +14,10 @@ mod tests;
 mod waybill;
 
 use super::normalize::Dialect;
-use super::{Generation, HubPath, HubShipping, Setup};
+use super::{Generation, HubPath, HubShipping, Setup, check_id};
 use crate::contract::carriers::Carriers;
 use crate::contract::{
-    ApiReply, ApiRequest, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, Result, ShopSetup,
+    ApiReply, ApiRequest, Auth, Connector, Entry, OrderSource, QuotaSpec, Result, ShopSetup,
     StockSink, WaybillSink, WebhookSource,
 };
 use serde::Deserialize;
@@ -69,19 +69,9 @@ struct Settings {
 pub(super) struct Ecshop(pub(super) Setup);
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
-    let settings: Settings = if setup.settings.is_null() {
-        Settings::default()
-    } else {
-        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
-            Error::malformed("not a setting of this channel").at(error.path().to_string())
-        })?
-    };
-    for (name, id) in [("node_id", &settings.node_id), ("certi_id", &settings.certi_id)] {
-        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if !id.as_ref().is_none_or(is_id) {
-            return Err(Error::malformed("expected an id, as text without blanks").at(name));
-        }
-    }
+    let settings: Settings = setup.settings()?;
+    check_id("node_id", settings.node_id.as_deref())?;
+    check_id("certi_id", settings.certi_id.as_deref())?;
     Ok(Arc::new(Ecshop(Setup {
         dialect: &DIALECT,
         generation: Generation::Ecshop,

@@ -35,21 +35,25 @@ use std::sync::Arc;
 /// A fake with these shops.
 pub(super) fn build(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
     let shops = shops.into_iter().map(Shop::new).collect();
-    Arc::new(Server(Mutex::new(State { shops, ..State::default() })))
+    let state = Mutex::new(State { shops, ..State::default() });
+    Arc::new(Server { is_ecshop: false, state })
 }
 
 /// ECShop shops: the same books, written as ECShop writes them. Nothing is reserved there.
 pub(super) fn build_ecshop(shops: Vec<FakeShop>) -> Arc<dyn Fake> {
     let shops = shops.into_iter().map(Shop::new_ecshop).collect();
-    Arc::new(Server(Mutex::new(State { shops, is_ecshop: true, ..State::default() })))
+    let state = Mutex::new(State { shops, ..State::default() });
+    Arc::new(Server { is_ecshop: true, state })
 }
 
 /// The servers of all shops. Its `Debug` shows nothing: tokens are in it.
-struct Server(Mutex<State>);
+struct Server {
+    is_ecshop: bool,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
-    is_ecshop: bool,
     shops: Vec<Shop>,
     calls: BTreeMap<String, u64>,
     faults: Faults,
@@ -158,34 +162,34 @@ fn html(status: StatusCode, title: &str) -> Response<Bytes> {
 
 impl Fake for Server {
     fn channel(&self) -> &'static str {
-        if self.0.lock().is_ecshop { "ecshop" } else { "shopex" }
+        if self.is_ecshop { "ecshop" } else { "shopex" }
     }
 
     fn handle(&self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
-        let is_ecshop = self.0.lock().is_ecshop;
-        let Some(door) = Door::of(request.uri().path(), is_ecshop) else {
+        let Some(door) = Door::of(request.uri().path(), self.is_ecshop) else {
             return html(StatusCode::NOT_FOUND, "404 Not Found");
         };
         let call = Call::read(request);
-        self.0.lock().answer(door, &call, seconds(now))
+        self.state.lock().answer(door, &call, seconds(now))
     }
 
     fn create_order(&self, shop: &ShopId, seed: u64, now: Timestamp) -> OrderId {
-        let id = self.0.lock().at(shop, |shop| shop.create_order(seed, seconds(now)));
+        let id = self.state.lock().at(shop, |shop| shop.create_order(seed, seconds(now)));
         order_id(&id)
     }
 
     fn edit_order(&self, shop: &ShopId, order: &OrderId, now: Timestamp) {
-        self.0.lock().at(shop, |shop| shop.edit_order(order.as_str(), seconds(now)));
+        self.state.lock().at(shop, |shop| shop.edit_order(order.as_str(), seconds(now)));
     }
 
     fn create_refund(&self, shop: &ShopId, order: &OrderId, now: Timestamp) -> RefundId {
-        let id = self.0.lock().at(shop, |shop| shop.create_refund(order.as_str(), seconds(now)));
+        let id =
+            self.state.lock().at(shop, |shop| shop.create_refund(order.as_str(), seconds(now)));
         refund_id(&id)
     }
 
     fn take_deliveries(&self, now: Timestamp) -> Vec<Delivery> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.shops.iter_mut().flat_map(|shop| push::take(shop, seconds(now))).collect()
     }
 
@@ -196,21 +200,21 @@ impl Fake for Server {
     }
 
     fn orders(&self, shop: &ShopId) -> BTreeMap<OrderId, Timestamp> {
-        self.0.lock().at(shop, |shop| {
+        self.state.lock().at(shop, |shop| {
             let orders = shop.orders.iter();
             orders.map(|(tid, order)| (order_id(tid), in_china(order.modified))).collect()
         })
     }
 
     fn refunds(&self, shop: &ShopId) -> BTreeMap<RefundId, Timestamp> {
-        self.0.lock().at(shop, |shop| {
+        self.state.lock().at(shop, |shop| {
             let refunds = shop.refunds.iter();
             refunds.map(|(id, refund)| (refund_id(id), in_china(refund.modified))).collect()
         })
     }
 
     fn stock(&self, shop: &ShopId) -> BTreeMap<String, u32> {
-        self.0.lock().at(shop, |shop| {
+        self.state.lock().at(shop, |shop| {
             let sku = |product: &books::Product| {
                 (product.bn.to_owned(), product.store.saturating_sub(product.reserved))
             };
@@ -219,7 +223,7 @@ impl Fake for Server {
     }
 
     fn shipments(&self, shop: &ShopId) -> BTreeMap<OrderId, Vec<(String, String)>> {
-        self.0.lock().at(shop, |shop| {
+        self.state.lock().at(shop, |shop| {
             let mut shipments: BTreeMap<OrderId, Vec<(String, String)>> = BTreeMap::new();
             for delivery in shop.deliveries.iter().filter(|delivery| delivery.is_done) {
                 let parcel = (delivery.carrier.clone(), delivery.number.clone());
@@ -230,7 +234,7 @@ impl Fake for Server {
     }
 
     fn calls(&self) -> BTreeMap<String, u64> {
-        self.0.lock().calls.clone()
+        self.state.lock().calls.clone()
     }
 
     fn parse(&self, body: &[u8]) -> bool {
@@ -238,7 +242,7 @@ impl Fake for Server {
     }
 
     fn set_faults(&self, faults: Faults) {
-        self.0.lock().faults = faults;
+        self.state.lock().faults = faults;
     }
 }
 

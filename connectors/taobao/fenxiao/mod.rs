@@ -21,11 +21,11 @@ mod wire;
 pub(super) use floor::parse;
 
 use super::auth::{self, SignMethod};
-use super::{Taobao, errors, reads, tmc, writes};
+use super::{Top, errors, reads, writes};
 use crate::contract::carriers::Carriers;
 use crate::contract::{
-    ApiReply, Auth, Connector, Entry, Error, OrderSource, QuotaSpec, RefundSource, Result,
-    ShopSetup, StockSink, WaybillSink,
+    ApiReply, Auth, Connector, Entry, OrderSource, QuotaSpec, RefundSource, Result, ShopSetup,
+    StockSink, WaybillSink,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -74,24 +74,13 @@ struct Settings {
 /// One supplier: what of it is the open platform's, and the rest here.
 #[derive(Debug)]
 struct Fenxiao {
-    top: Taobao,
+    top: Top,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
-    let settings: Settings = if setup.settings.is_null() {
-        Settings::default()
-    } else {
-        serde_path_to_error::deserialize(setup.settings).map_err(|error| {
-            Error::malformed("not a setting of this channel").at(error.path().to_string())
-        })?
-    };
-    let top = Taobao {
-        sign_method: settings.sign_method,
-        carriers: Carriers::try_new(settings.carriers)?,
-        extra_fields: Vec::new(),
-        qimen_customer_id: None,
-        stream: tmc::Stream::try_new(setup.shop, tmc::Settings::default())?,
-    };
+    let settings: Settings = setup.settings()?;
+    let Settings { sign_method, carriers } = settings;
+    let top = Top { sign_method, carriers: Carriers::try_new(carriers)? };
     Ok(Arc::new(Fenxiao { top }))
 }
 

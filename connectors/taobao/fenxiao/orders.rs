@@ -4,7 +4,7 @@
 //! kind. There is no `has_next`; pages are counted by `total_results`.
 
 use super::super::orders::{HORIZON, another, ends, missing, notices, suspect};
-use super::super::scalars::Id;
+use super::super::scalars::{Id, Whole};
 use super::super::wire::{Raw, object, reply};
 use super::wire::{ORDER, Orders, items};
 use super::{Fenxiao, PAGE_SIZE, WEEK, normalize};
@@ -29,8 +29,7 @@ impl OrderSource for Fenxiao {
     async fn count(&self, session: &Session<'_>, window: Window) -> Result<u64> {
         let answer = session.api.call(list(window, 1, 1)).await?;
         let orders: Orders<'_> = reply(&answer.body)?;
-        let total = orders.total_results.ok_or_else(|| missing("total_results"))?;
-        u64::try_from(total.0).map_err(|_| Error::malformed("expected a count").at("total_results"))
+        total(orders.total_results)
     }
 
     async fn page(&self, session: &Session<'_>, window: Window, page: u32) -> Result<Page> {
@@ -61,6 +60,12 @@ pub(super) fn one(id: &OrderId) -> ApiRequest {
 pub(super) fn only(body: &[u8]) -> Result<Raw<'_>> {
     let missing = || Error::new(ErrorKind::Rejected, "channel has no such purchase order");
     in_list(body)?.into_iter().next().ok_or_else(missing)
+}
+
+/// The count of a list.
+pub(super) fn total(said: Option<Whole>) -> Result<u64> {
+    let count = said.ok_or_else(|| missing("total_results"))?.0;
+    u64::try_from(count).map_err(|_| Error::malformed("expected a count").at("total_results"))
 }
 
 fn in_list(body: &[u8]) -> Result<Vec<Raw<'_>>> {

@@ -1,13 +1,14 @@
 //! Lists and reads refunds of purchase orders. The list gives whole refunds.
 
-use super::super::orders::{HORIZON, another, ends, missing, notices, suspect};
+use super::super::orders::{HORIZON, another, ends, notices, suspect};
 use super::super::scalars::Id;
 use super::super::wire::{Raw, object, reply};
+use super::orders::total;
 use super::wire::{OneRefund, Refunds, items};
 use super::{Fenxiao, PAGE_SIZE, WEEK, normalize};
 use crate::contract::model::RefundId;
 use crate::contract::{
-    ApiRequest, Error, Event, Notice, Page, PollSpec, RefundSource, Result, Session, Window,
+    ApiRequest, Event, Notice, Page, PollSpec, RefundSource, Result, Session, Window,
 };
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -25,8 +26,7 @@ impl RefundSource for Fenxiao {
     async fn count(&self, session: &Session<'_>, window: Window) -> Result<u64> {
         let answer = session.api.call(list(window, 1, 1)).await?;
         let refunds: Refunds<'_> = reply(&answer.body)?;
-        let total = refunds.total_results.ok_or_else(|| missing("total_results"))?;
-        u64::try_from(total.0).map_err(|_| Error::malformed("expected a count").at("total_results"))
+        total(refunds.total_results)
     }
 
     async fn page(&self, session: &Session<'_>, window: Window, page: u32) -> Result<Page> {

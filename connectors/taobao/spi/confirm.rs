@@ -125,7 +125,7 @@ impl Taobao {
             Some(code) => Some(code),
         };
         let missing = || Error::malformed("missing field").at("logisticsCode");
-        Ok(self.carriers.canonical(word.ok_or_else(missing)?))
+        Ok(self.top.carriers.canonical(word.ok_or_else(missing)?))
     }
 }
 

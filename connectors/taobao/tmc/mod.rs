@@ -87,7 +87,7 @@ impl StreamSource for Taobao {
     }
 
     fn open(&self, credentials: &Credentials, now: Timestamp) -> Opening {
-        let carriers: Carriers = self.carriers.clone();
+        let carriers: Carriers = self.top.carriers.clone();
         Opening {
             query: String::new(),
             headers: HeaderMap::new(),
