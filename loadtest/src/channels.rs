@@ -13,6 +13,7 @@ use connectors::contract::{
     Secret, Session, ShopSetup, Token,
 };
 use connectors::testkit::{Fake, FakeApi, FakeShop};
+use futures_util::FutureExt;
 use http::Method;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -172,7 +173,9 @@ impl Bench {
         let Some(orders) = self.connector.orders() else {
             return Err(Error::malformed("the channel lists no orders"));
         };
-        let notice = at_once(orders.order(&session, id))?;
+        let notice = orders.order(&session, id).now_or_never();
+        let notice =
+            notice.unwrap_or_else(|| Err(Error::malformed("the answer was not there at once")))?;
         Ok(notice.event)
     }
 
@@ -210,18 +213,6 @@ impl Bench {
 
 fn start() -> Timestamp {
     Timestamp::from_unix_ms(START_MS).in_offset(Timestamp::CHINA_OFFSET_SECS)
-}
-
-/// Runs a future that never waits.
-fn at_once<T>(
-    future: impl Future<Output = connectors::contract::Result<T>>,
-) -> connectors::contract::Result<T> {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(done) => done,
-        std::task::Poll::Pending => Err(Error::malformed("the answer was not there at once")),
-    }
 }
 
 /// Keeps the last answer of a fake.

@@ -1,8 +1,6 @@
 //! Long connections to a channel: a WebSocket on the same guarded way out as every call.
 
 use super::Transport;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use connectors::contract::{Error, ErrorKind, Frame, Result};
 use futures_util::{SinkExt, StreamExt};
@@ -13,15 +11,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use sha1::{Digest, Sha1};
 use std::fmt;
 use std::time::Duration;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-/// What the server appends to the key to prove that it speaks the protocol (RFC 6455).
-const PROOF: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Time for a frame to leave. A server that takes nothing for so long is gone.
 const SEND_TIME: Duration = Duration::from_secs(10);
 
@@ -31,10 +28,7 @@ pub struct Socket(WebSocketStream<TokioIo<Upgraded>>);
 impl Transport {
     /// Opens a WebSocket. The address is `ws://…` or `wss://…`; the same addresses may be called as by HTTP.
     pub async fn open_socket(&self, address: &str, headers: HeaderMap) -> Result<Socket> {
-        let mut nonce = [0_u8; 16];
-        getrandom::fill(&mut nonce)
-            .map_err(|_| Error::new(ErrorKind::Unavailable, "no randomness"))?;
-        let key = STANDARD.encode(nonce);
+        let key = generate_key();
         let mut request = Request::new(Full::<Bytes>::default());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = http_address(address)?;
@@ -46,7 +40,7 @@ impl Transport {
         own.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_str(&key).map_err(|_| not_a_url())?);
         let opening = async {
             let answer = self.ask_for_socket(request).await?;
-            let proof = STANDARD.encode(Sha1::digest([key.as_str(), PROOF].concat()));
+            let proof = derive_accept_key(key.as_bytes());
             let said = answer.headers().get(SEC_WEBSOCKET_ACCEPT);
             let is_open = answer.status() == StatusCode::SWITCHING_PROTOCOLS
                 && said.is_some_and(|said| said.as_bytes() == proof.as_bytes());

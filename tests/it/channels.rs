@@ -1,12 +1,12 @@
 //! Every channel of the registry, from an order placed there to its stock level and its waybill back there.
 
-use crate::support::{Channel, Erp, Gateway, Seen, Setup, Topic, now};
+use crate::support::{Channel, Erp, Gateway, Seen, Setup, now};
 use channel_gateway::courier::{Courier, Pauses};
 use channel_gateway::shutdown::Shutdown;
-use connectors::contract::model::{Order, OrderId, OrderStatus, OrderType, ShopId, Timestamp};
+use connectors::contract::model::{Order, OrderId, OrderStatus, OrderType, ShopId};
 use connectors::contract::{Capability, Entry, ShopSetup};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +22,7 @@ fn offered(entry: &Entry) -> String {
 
 /// A gateway that does all that the channel can, and somebody who carries the channel's webhooks to it.
 async fn serve(channel: &Channel, entry: &Entry, carrying: &Shutdown) -> Gateway {
-    let setup = Setup::new(channel.name)
-        .with("poll.interval_ms = 200")
-        .with("poll.settle_secs = 1")
-        .with("poll.overlap_secs = 5")
-        .with("poll.lookback_secs = 60");
+    let setup = Setup::new(channel.name).polls_quickly();
     let stream = channel.fake.stream().map_or_else(String::new, |stream| {
         format!("stream_url = \"ws://{}{}\"", channel.address, stream.path())
     });
@@ -36,31 +32,6 @@ async fn serve(channel: &Channel, entry: &Entry, carrying: &Shutdown) -> Gateway
     let courier = Courier::try_new(Arc::clone(&channel.fake), &target, pauses).unwrap();
     carrying.spawn(Arc::new(courier).run(carrying.clone()));
     gateway
-}
-
-/// Reads until every object is there in the version that the channel has, and sees that no event is there twice.
-async fn until_equal<Id: Ord + ToString>(
-    topic: &mut Topic,
-    channel: &Channel,
-    what: &str,
-    there: impl Fn() -> BTreeMap<Id, Timestamp>,
-) {
-    let what = format!("{}: every {what} in its newest version", channel.name);
-    topic
-        .until_such(&what, |seen| {
-            let versions: BTreeSet<(&str, &str)> = seen.iter().map(subject_and_version).collect();
-            there().iter().all(|(id, modified)| {
-                let version = modified.unix_ms().to_string();
-                versions.contains(&(id.to_string().as_str(), version.as_str()))
-            })
-        })
-        .await;
-    let ids: BTreeSet<&String> = topic.seen.iter().map(|seen| &seen.headers["ce_id"]).collect();
-    assert_eq!(ids.len(), topic.seen.len(), "{what}: an event is there twice");
-}
-
-fn subject_and_version(seen: &Seen) -> (&str, &str) {
-    (&seen.headers["ce_subject"], &seen.headers["version"])
 }
 
 /// Orders that an ERP would ship, as it read them.
@@ -125,15 +96,16 @@ async fn trade(entry: &'static Entry) {
     let (carrying, shop) = (Shutdown::default(), channel.shop.shop.clone());
     let gateway = serve(&channel, entry, &carrying).await;
     let (mut orders, mut refunds) = (gateway.topic("orders"), gateway.topic("refunds"));
+    let what = |what: &str| format!("{}: every {what} in its newest version", channel.name);
     let placed: Vec<OrderId> = (0..ORDERS).map(|seed| channel.order(seed)).collect();
-    until_equal(&mut orders, &channel, "order", || channel.fake.orders(&shop)).await;
+    orders.until_equal(&what("order"), || channel.fake.orders(&shop)).await;
     let touched: Vec<&OrderId> = placed.iter().step_by(3).collect();
     for order in &touched {
         channel.fake.edit_order(&shop, order, now());
     }
     let refunded = channel.fake.create_refund(&shop, touched[1], now());
-    until_equal(&mut orders, &channel, "edited order", || channel.fake.orders(&shop)).await;
-    until_equal(&mut refunds, &channel, "refund", || channel.fake.refunds(&shop)).await;
+    orders.until_equal(&what("edited order"), || channel.fake.orders(&shop)).await;
+    refunds.until_equal(&what("refund"), || channel.fake.refunds(&shop)).await;
     assert!(channel.fake.refunds(&shop).contains_key(&refunded), "{}", channel.name);
     for record in orders.seen.iter().chain(&refunds.seen) {
         assert_eq!(record.value["channel"], channel.name);
@@ -154,7 +126,7 @@ async fn trade(entry: &'static Entry) {
         assert_eq!(channel.numbers(order), [number.as_str()], "{}: {order}", channel.name);
     }
     // Shipping changed the orders; that is news too.
-    until_equal(&mut orders, &channel, "shipped order", || channel.fake.orders(&shop)).await;
+    orders.until_equal(&what("shipped order"), || channel.fake.orders(&shop)).await;
     let quarantined = gateway.everything("quarantine").await;
     assert!(quarantined.is_empty(), "{}: {quarantined:#?}", channel.name);
     carrying.stop();

@@ -3,22 +3,13 @@
 use crate::support::{Channel, Erp, Gateway, Seen, Setup, eventually, now, redis_url};
 use connectors::testkit::Faults;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const ENABLE: &str = "\"orders\", \"refunds\", \"stock\", \"waybills\"";
 
-/// Polls every fifth of a second, up to a second before now.
-fn quick(setup: Setup) -> Setup {
-    setup
-        .with("poll.interval_ms = 200")
-        .with("poll.settle_secs = 1")
-        .with("poll.overlap_secs = 5")
-        .with("poll.lookback_secs = 60")
-}
-
 async fn polled(name: &str) -> (Channel, Gateway) {
     let channel = Channel::start("taobao").await;
-    let gateway = channel.serve(quick(Setup::new(name)), ENABLE, "").start().await;
+    let gateway = channel.serve(Setup::new(name).polls_quickly(), ENABLE, "").start().await;
     (channel, gateway)
 }
 
@@ -36,15 +27,8 @@ fn newest(seen: &[Seen]) -> BTreeMap<String, i64> {
 /// Waits until every order of the channel is in Kafka in its newest version, and nothing is there twice.
 async fn until_complete(channel: &Channel, gateway: &Gateway) -> Vec<Seen> {
     let mut topic = gateway.topic("orders");
-    topic
-        .until_such("every order in its newest version", |seen| {
-            let newest = newest(seen);
-            let orders = channel.fake.orders(&channel.shop.shop);
-            orders.iter().all(|(id, modified)| newest.get(id.as_str()) == Some(&modified.unix_ms()))
-        })
-        .await;
-    let ids: BTreeSet<&String> = topic.seen.iter().map(|seen| &seen.headers["ce_id"]).collect();
-    assert_eq!(ids.len(), topic.seen.len(), "an event is there twice");
+    let orders = || channel.fake.orders(&channel.shop.shop);
+    topic.until_equal("every order in its newest version", orders).await;
     topic.seen
 }
 
@@ -85,7 +69,7 @@ async fn the_watermark_stays_until_everything_is_acknowledged_and_then_lets_a_re
     let modified = channel.fake.orders(&channel.shop.shop)[&order].unix_ms();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap().to_string();
-    let setup = quick(Setup::new("watermark"));
+    let setup = Setup::new("watermark").polls_quickly();
     let away = setup.clone().kafka(silent).with("kafka.create_partitions = 0");
     let first = channel.serve(away, ENABLE, "").start().await;
     let calls = &first.app.metrics().api_calls;
@@ -134,7 +118,7 @@ async fn throttled_calls_and_lost_answers_cost_time_and_no_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_is_renewed_and_the_new_one_survives_a_restart() {
     let channel = Channel::start("taobao").await;
-    let setup = channel.serve(quick(Setup::new("token")), ENABLE, "");
+    let setup = channel.serve(Setup::new("token").polls_quickly(), ENABLE, "");
     let first = setup.clone().start().await;
     channel.fake.set_faults(Faults { expired_tokens: true, ..Faults::default() });
     channel.order(1);

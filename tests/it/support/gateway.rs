@@ -68,6 +68,14 @@ impl Setup {
         self
     }
 
+    /// Polls every fifth of a second, up to a second before now.
+    pub(crate) fn polls_quickly(self) -> Self {
+        self.with("poll.interval_ms = 200")
+            .with("poll.settle_secs = 1")
+            .with("poll.overlap_secs = 5")
+            .with("poll.lookback_secs = 60")
+    }
+
     /// A `[[shops]]` table.
     pub(crate) fn shop(mut self, table: &str) -> Self {
         self.shops.push_str("[[shops]]\n");

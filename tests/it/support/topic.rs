@@ -1,11 +1,12 @@
 //! A topic, read from its beginning by a consumer of its own. Each record that is read must keep its contract.
 
 use super::contract::wrong_record;
+use connectors::contract::model::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -42,6 +43,25 @@ impl Topic {
     /// Reads until so many records have been seen in all.
     pub(crate) async fn until(&mut self, count: usize) -> &[Seen] {
         self.until_such(&format!("{count} records"), |seen| seen.len() >= count).await
+    }
+
+    /// Reads until every object is there in the version that the channel has, and sees that no event is there twice.
+    pub(crate) async fn until_equal<Id: Ord + ToString>(
+        &mut self,
+        what: &str,
+        there: impl Fn() -> BTreeMap<Id, Timestamp>,
+    ) {
+        self.until_such(what, |seen| {
+            let of =
+                |seen: &Seen| (seen.headers["ce_subject"].clone(), seen.headers["version"].clone());
+            let versions: BTreeSet<(String, String)> = seen.iter().map(of).collect();
+            there().iter().all(|(id, modified)| {
+                versions.contains(&(id.to_string(), modified.unix_ms().to_string()))
+            })
+        })
+        .await;
+        let ids: BTreeSet<&String> = self.seen.iter().map(|seen| &seen.headers["ce_id"]).collect();
+        assert_eq!(ids.len(), self.seen.len(), "{what}: an event is there twice");
     }
 
     /// Reads until the records seen so far fulfil a condition.
