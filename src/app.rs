@@ -7,16 +7,16 @@
 use crate::bus::{self, Embedded, KafkaCommands, KafkaPublisher, Publisher};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Plan, ShopPlan};
-use crate::egress::{self, Account, Guard, ShopApi, Transport};
+use crate::egress::{self, Account, Guard, SharedLimits, ShopApi, Transport};
 use crate::ingress::{self, Admin, Limits, Listener, Readiness, Webhooks};
 use crate::intake::{self, Intake};
 use crate::seal::Sealer;
-use crate::shops::{Counters, Shop, Shops};
+use crate::shops::{Counters, Shop, Shops, WayOut};
 use crate::shutdown::Shutdown;
-use crate::store::{Dedup, Kv, Lives, MemoryStore, RedisStore};
+use crate::store::{Dedup, Kv, Lives, MemoryStore, RedisStore, Slots};
 use crate::telemetry::metrics::Metrics;
 use crate::{poll, push, stream as streams};
-use connectors::contract::{Capability, ChannelApi};
+use connectors::contract::Capability;
 use futures_util::stream::{self, StreamExt};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +69,9 @@ pub struct App {
     _embedded: Option<Embedded>,
 }
 
+/// The store, by what is asked of it.
+type Stores = (Arc<dyn Dedup>, Arc<dyn Kv>, Option<Arc<dyn Slots>>);
+
 /// What all rooms share.
 struct Base {
     clock: Arc<dyn Clock>,
@@ -76,6 +79,8 @@ struct Base {
     sealer: Sealer,
     dedup: Arc<dyn Dedup>,
     kv: Arc<dyn Kv>,
+    /// Shares limits with other processes; none where there are no others.
+    slots: Option<Arc<dyn Slots>>,
     publisher: Arc<KafkaPublisher>,
     bootstrap: String,
 }
@@ -199,14 +204,14 @@ fn base(plan: &Plan, embedded: Option<&Embedded>) -> Result<Base, Error> {
         lease: Duration::from_millis(config.intake.lease_ms),
         remember: Duration::from_secs(config.intake.remember_secs),
     };
-    let (dedup, kv): (Arc<dyn Dedup>, Arc<dyn Kv>) = match &plan.redis_url {
+    let (dedup, kv, slots): Stores = match &plan.redis_url {
         Some(url) => {
             let store = RedisStore::connect(url.expose_str(), &config.store.prefix, lives)?;
-            (Arc::new(store.clone()), Arc::new(store))
+            (Arc::new(store.clone()), Arc::new(store.clone()), Some(Arc::new(store)))
         }
         None => {
             let store = Arc::new(MemoryStore::new(lives.lease));
-            (Arc::<MemoryStore>::clone(&store), store)
+            (Arc::<MemoryStore>::clone(&store), store, None)
         }
     };
     let bootstrap = embedded.map_or_else(|| config.kafka.bootstrap.clone(), Embedded::bootstrap);
@@ -218,6 +223,7 @@ fn base(plan: &Plan, embedded: Option<&Embedded>) -> Result<Base, Error> {
         sealer,
         dedup,
         kv,
+        slots,
         publisher: Arc::new(publisher),
         bootstrap,
     })
@@ -307,6 +313,11 @@ async fn shops(plan: &Plan, base: &Base, transport: &Transport) -> Arc<Shops> {
     let shared = egress::Shared {
         transport: transport.clone(),
         store: Arc::clone(&base.kv),
+        limits: Arc::new(SharedLimits::new(
+            base.slots.clone(),
+            plan.config.egress.processes,
+            Arc::clone(&base.metrics),
+        )),
         sealer: base.sealer.clone(),
         tries: plan.config.egress.tries.get(),
         clock: Arc::clone(&base.clock),
@@ -339,10 +350,11 @@ async fn build_shop(plan: &ShopPlan, shared: &egress::Shared, metrics: &Metrics)
         app_secret: plan.app_secret.clone(),
         token: plan.token.clone(),
         limits: plan.limits.clone(),
+        app_limits: plan.app_limits.clone(),
     };
     let api = ShopApi::new(plan.entry, Arc::clone(&plan.connector), account, shared.clone());
     api.load_token().await;
-    let api: Arc<dyn ChannelApi> = Arc::new(api);
+    let api: Arc<dyn WayOut> = Arc::new(api);
     Arc::new(Shop {
         channel: plan.entry.channel,
         id: plan.id.clone(),

@@ -277,6 +277,8 @@ pub struct Egress {
     pub answer_limit_bytes: usize,
     /// Tries of a call that may be repeated.
     pub tries: NonZeroU32,
+    /// Processes of this gateway. While the store is away, each keeps to its part of the limits.
+    pub processes: NonZeroU32,
     /// Private networks that may be called nevertheless, like `127.0.0.0/8`.
     #[serde(default)]
     pub allow_networks: Vec<String>,
@@ -316,6 +318,9 @@ pub struct Channel {
     pub app_key: Option<String>,
     /// Secret of the application.
     pub app_secret: Option<SecretRef>,
+    /// Limits that all shops of the application share, by API name; `"*"` is for all APIs together.
+    #[serde(default)]
+    pub app_limits: BTreeMap<String, Limit>,
 }
 
 /// One shop. What it leaves out comes from its channel.

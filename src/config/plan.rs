@@ -51,4 +51,6 @@ pub struct ShopPlan {
     pub token: Option<Token>,
     /// Limits below the documented ones.
     pub limits: BTreeMap<String, Limit>,
+    /// Limits of the application; empty where it has none.
+    pub app_limits: BTreeMap<String, Limit>,
 }

@@ -6,9 +6,11 @@
 
 mod memory;
 mod redis;
+mod slots;
 
 pub use self::redis::{Lives, RedisStore};
 pub use memory::MemoryStore;
+pub use slots::{SharedLimit, Slot, Slots};
 
 use async_trait::async_trait;
 use connectors::contract::EventId;

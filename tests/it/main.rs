@@ -21,6 +21,9 @@ mod facts;
 /// Something is away, slow, or killed.
 #[cfg(test)]
 mod failure;
+/// Limits that processes share.
+#[cfg(test)]
+mod limits;
 /// A channel that lists orders by the time they were placed.
 #[cfg(test)]
 mod open;

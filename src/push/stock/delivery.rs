@@ -5,6 +5,7 @@ use super::lane::Lane;
 use crate::push::command::Job;
 use crate::push::delivery::{judge, may_repeat, not_enabled};
 use crate::push::receipt::{Kind, Outcome, PushResult, Reason, push_id};
+use crate::shops::Class;
 use connectors::contract::model::{StockLevel, Timestamp};
 use connectors::contract::{Capability, Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -65,7 +66,8 @@ impl Worker {
             return jobs.iter().map(|_| Err(not_enabled("stock"))).collect();
         };
         let levels: Vec<StockLevel> = jobs.iter().map(|job| job.command.level()).collect();
-        let session = shop.session(self.0.delivery.parts.clock.now());
+        let caller = shop.caller(Class::Rest);
+        let session = caller.session(self.0.delivery.parts.clock.now());
         match sink.set(&session, &levels).await {
             Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
             Ok(_) => {

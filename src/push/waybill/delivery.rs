@@ -5,6 +5,7 @@ use super::lane::Lane;
 use crate::push::command::Job;
 use crate::push::delivery::{judge, may_repeat, not_enabled};
 use crate::push::receipt::{Kind, PushResult, push_id};
+use crate::shops::Class;
 use connectors::contract::{Capability, ErrorKind};
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ impl Worker {
             let sink = shop.connector.waybills().filter(|_| shop.does(Capability::Waybills));
             let Some(sink) = sink else { break Err(not_enabled("waybills")) };
             job.tries += 1;
-            let session = shop.session(delivery.parts.clock.now());
+            let caller = shop.caller(Class::Waybill);
+            let session = caller.session(delivery.parts.clock.now());
             match sink.ship(&session, &waybill).await {
                 Err(error) if may_repeat(&error) && job.tries < delivery.tries => {
                     if !delivery.pause(job.tries, &error).await {
