@@ -4,7 +4,7 @@
 //! drains, streams, pollers and lanes finish what is under way, the producer flushes, and the operators' listener goes last, so that
 //! `/readyz` says "shutting down" for as long as it is true.
 
-use crate::bus::{self, Embedded, KafkaCommands, KafkaPublisher, Publisher};
+use crate::bus::{self, Embedded, KafkaCommands, KafkaPast, KafkaPublisher, Publisher};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Plan, ShopPlan};
 use crate::egress::{self, Account, Guard, SharedLimits, ShopApi, Transport};
@@ -13,7 +13,7 @@ use crate::intake::{self, Intake};
 use crate::seal::Sealer;
 use crate::shops::{Counters, Shop, Shops, WayOut};
 use crate::shutdown::Shutdown;
-use crate::store::{Dedup, Kv, Lives, MemoryStore, RedisStore, Slots};
+use crate::store::{Dedup, Kv, Lives, MemoryStore, RedisStore, Slots, Versions};
 use crate::telemetry::metrics::Metrics;
 use crate::{poll, push, stream as streams};
 use connectors::contract::Capability;
@@ -70,7 +70,7 @@ pub struct App {
 }
 
 /// The store, by what is asked of it.
-type Stores = (Arc<dyn Dedup>, Arc<dyn Kv>, Option<Arc<dyn Slots>>);
+type Stores = (Arc<dyn Dedup>, Arc<dyn Kv>, Arc<dyn Versions>, Option<Arc<dyn Slots>>);
 
 /// What all rooms share.
 struct Base {
@@ -79,6 +79,7 @@ struct Base {
     sealer: Sealer,
     dedup: Arc<dyn Dedup>,
     kv: Arc<dyn Kv>,
+    versions: Arc<dyn Versions>,
     /// Shares limits with other processes; none where there are no others.
     slots: Option<Arc<dyn Slots>>,
     publisher: Arc<KafkaPublisher>,
@@ -204,14 +205,20 @@ fn base(plan: &Plan, embedded: Option<&Embedded>) -> Result<Base, Error> {
         lease: Duration::from_millis(config.intake.lease_ms),
         remember: Duration::from_secs(config.intake.remember_secs),
     };
-    let (dedup, kv, slots): Stores = match &plan.redis_url {
+    let (dedup, kv, versions, slots): Stores = match &plan.redis_url {
         Some(url) => {
             let store = RedisStore::connect(url.expose_str(), &config.store.prefix, lives)?;
-            (Arc::new(store.clone()), Arc::new(store.clone()), Some(Arc::new(store)))
+            let store = Arc::new(store);
+            (
+                Arc::<RedisStore>::clone(&store),
+                Arc::<RedisStore>::clone(&store),
+                Arc::<RedisStore>::clone(&store),
+                Some(store),
+            )
         }
         None => {
             let store = Arc::new(MemoryStore::new(lives.lease));
-            (Arc::<MemoryStore>::clone(&store), store, None)
+            (Arc::<MemoryStore>::clone(&store), Arc::<MemoryStore>::clone(&store), store, None)
         }
     };
     let bootstrap = embedded.map_or_else(|| config.kafka.bootstrap.clone(), Embedded::bootstrap);
@@ -223,6 +230,7 @@ fn base(plan: &Plan, embedded: Option<&Embedded>) -> Result<Base, Error> {
         sealer,
         dedup,
         kv,
+        versions,
         slots,
         publisher: Arc::new(publisher),
         bootstrap,
@@ -360,6 +368,7 @@ async fn build_shop(plan: &ShopPlan, shared: &egress::Shared, metrics: &Metrics)
         id: plan.id.clone(),
         connector: Arc::clone(&plan.connector),
         keys: plan.keys.clone(),
+        stock_rules: plan.stock_rules.clone(),
         enabled: plan.enabled.clone(),
         api,
         app_key: plan.app_key.clone(),
@@ -392,6 +401,13 @@ fn start_push(
         clock: Arc::clone(&base.clock),
         metrics: Arc::clone(&base.metrics),
         sealer: base.sealer.clone(),
+        versions: Arc::clone(&base.versions),
+        past: Arc::new(KafkaPast::new(
+            &base.bootstrap,
+            &plan.config.kafka,
+            &plan.kafka_secrets,
+            &topics.stock_commands,
+        )),
     };
     push::start(&plan.config.push, topics, &parts, shutdown);
     Ok(())

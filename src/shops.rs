@@ -1,5 +1,6 @@
 //! The table of shops: connector, keys, way out and counters of each. Built once, read by every room.
 
+use crate::config::StockRule;
 use crate::telemetry::metrics::Metrics;
 use async_trait::async_trait;
 use connectors::contract::model::{ShopId, Timestamp};
@@ -59,6 +60,8 @@ pub struct Shop {
     pub connector: Arc<dyn Connector>,
     /// Secrets that inbound deliveries may be signed with.
     pub keys: Vec<Key>,
+    /// What the channel is told of a stock level.
+    pub stock_rules: Vec<StockRule>,
     /// What is done for this shop.
     pub enabled: Vec<Capability>,
     /// The way out.

@@ -3,7 +3,7 @@
 use super::check::Secrets;
 use super::plan::ShopPlan;
 use super::problem::Problem;
-use super::{Channel, Config, Limit, SecretRef, Shop};
+use super::{Channel, Config, Limit, SecretRef, Shop, StockRule};
 use connectors::contract::model::{ShopId, Timestamp};
 use connectors::contract::{Capability, Connector, Entry, Key, Secret, ShopSetup, Token};
 use http::Uri;
@@ -89,6 +89,7 @@ impl Judge<'_> {
             app_secret: app_secret.unwrap_or_else(|| Secret::new(Vec::new())),
             token,
             limits: self.shop.limits.clone(),
+            stock_rules: self.stock_rules(),
             app_limits: self.shared.app_limits.clone(),
         })
     }
@@ -131,6 +132,19 @@ impl Judge<'_> {
             }
         }
         enabled
+    }
+
+    fn stock_rules(&mut self) -> Vec<StockRule> {
+        for (index, rule) in self.shop.stock_rules.iter().enumerate() {
+            if rule.share_percent > 100 {
+                let text = "a share is 0 to 100 percent of the pool";
+                self.problems.push(Problem::new(
+                    format!("{}.stock_rules[{index}].share_percent", self.key),
+                    text,
+                ));
+            }
+        }
+        self.shop.stock_rules.clone()
     }
 
     fn limits(&mut self, entry: &Entry) {

@@ -90,7 +90,9 @@ metrics! {
     stream_lag_seconds: HistogramVec("gateway_stream_lag_seconds", "Time from the channel's sending a message to its confirm", labels &["channel"], buckets AGES);
     push_queue: IntGaugeVec("gateway_push_queue_depth", "Commands that wait for their channel", labels &["kind"]);
     push_outcomes: IntCounterVec("gateway_push_outcomes_total", "Commands by how they were settled", labels &["channel", "kind", "outcome"]);
-    push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind"], buckets AGES);
+    push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind", "priority"], buckets AGES);
+    push_healed: IntCounterVec("gateway_push_healed_total", "Stock levels told once more, because an older one may have arrived after them", labels &["channel"]);
+    versions_alone: IntCounter("gateway_versions_alone_total", "Times that the store did not answer and versions of stock levels were remembered by this process alone");
     push_dlq: IntCounter("gateway_push_dlq_total", "Commands that could not be understood");
     api_calls: IntCounterVec("gateway_api_calls_total", "Calls to channels by outcome", labels &["channel", "api", "outcome"]);
     api_seconds: HistogramVec("gateway_api_seconds", "Time of a call to a channel, without waiting for quota", labels &["channel"], buckets SECONDS);

@@ -56,6 +56,9 @@ mod support;
 /// The rules of the house.
 #[cfg(test)]
 mod tidy;
+/// Which stock level is the newest.
+#[cfg(test)]
+mod versions;
 /// A warehouse that calls.
 #[cfg(test)]
 mod warehouse;

@@ -56,6 +56,7 @@ impl Worker {
             shop: job.command.shop.clone(),
             object_id: job.command.order_id.as_str().to_owned(),
             version: None,
+            available: None,
             number: Some(job.command.number.clone()),
             outcome,
             error,

@@ -1,18 +1,18 @@
-//! Redis 7 or newer: claims and facts in pipelines, no scripts on the hot path; one script for limits that are shared.
+//! Redis 7 or newer: claims and facts in pipelines, no scripts on the hot path; scripts for what several processes share.
 //!
 //! `SET key P:<token> NX GET PX <lease>` claims and tells what was there in one command; `SET key 1 EX <life>` states the
 //! fact with a value that Redis shares between keys.
 
-use super::{Claim, Dedup, Error, Kv, SharedLimit, Slot, Slots};
+mod slots;
+mod versions;
+
+use super::{Claim, Dedup, Error, Kv};
 use async_trait::async_trait;
 use connectors::contract::EventId;
 use redis::aio::ConnectionManager;
-use redis::{Pipeline, RedisError, Script, Value};
+use redis::{FromRedisValue, Pipeline, RedisError, ScriptInvocation, Value};
 use std::fmt;
-use std::sync::LazyLock;
 use std::time::Duration;
-
-static RESERVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("reserve.lua")));
 
 /// A connection that mends itself, shared by everybody.
 #[derive(Clone)]
@@ -70,8 +70,17 @@ impl RedisStore {
         [self.prefix.as_slice(), b"v:", key.as_bytes()].concat()
     }
 
-    fn limit_key(&self, kind: &[u8], key: &str) -> Vec<u8> {
+    /// A key of one kind.
+    fn named(&self, kind: &[u8], key: &str) -> Vec<u8> {
         [self.prefix.as_slice(), kind, key.as_bytes()].concat()
+    }
+
+    async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Error> {
+        let mut connection = self.connection.clone();
+        match tokio::time::timeout(self.timeout, call.invoke_async(&mut connection)).await {
+            Ok(answer) => answer.map_err(|error| away(&error)),
+            Err(_) => Err(Error::Late),
+        }
     }
 
     async fn run(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
@@ -143,31 +152,6 @@ impl Kv for RedisStore {
     async fn ping(&self) -> Result<(), Error> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("PING");
-        self.run(&pipeline).await.map(drop)
-    }
-}
-
-#[async_trait]
-impl Slots for RedisStore {
-    async fn reserve(&self, limits: &[SharedLimit]) -> Result<Slot, Error> {
-        let mut call = RESERVE.prepare_invoke();
-        for limit in limits {
-            call.key(self.limit_key(b"l:", &limit.key)).key(self.limit_key(b"b:", &limit.key));
-            call.arg(u64::try_from(limit.emission.as_micros()).unwrap_or(u64::MAX))
-                .arg(limit.burst);
-        }
-        let mut connection = self.connection.clone();
-        let asked = call.invoke_async::<(u8, u64)>(&mut connection);
-        let answer = tokio::time::timeout(self.timeout, asked).await.map_err(|_| Error::Late)?;
-        let (reserved, delay) = answer.map_err(|error| away(&error))?;
-        let delay = Duration::from_micros(delay);
-        Ok(if reserved == 1 { Slot::After(delay) } else { Slot::AskAgain(delay) })
-    }
-
-    async fn ban(&self, key: &str, time: Duration) -> Result<(), Error> {
-        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("SET").arg(self.limit_key(b"b:", key)).arg(1).arg("PX").arg(time);
         self.run(&pipeline).await.map(drop)
     }
 }
