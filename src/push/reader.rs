@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
+/// A record without a value deletes its key in a compacted topic. Nothing is deleted at a channel, so somebody is wrong.
+const NO_LEVEL: &str = "no value: a level is never deleted, send 0 to sell none";
+const NO_WAYBILL: &str = "no value: a waybill is never deleted, correct it with the action replace";
 
 /// Starts the reader.
 pub(super) fn start(lanes: Lanes, delivery: Arc<Delivery>, topics: &Topics) {
@@ -61,16 +64,16 @@ impl Reader {
     }
 
     async fn sort(&self, raw: RawCommand) {
-        let Some(payload) = raw.payload.as_deref() else {
-            return self.delivery.receipts.nothing(raw.position).await;
-        };
-        let sorted = if *raw.position.topic == *self.stock_topic {
-            match StockCommand::read(payload) {
+        let is_stock = *raw.position.topic == *self.stock_topic;
+        let sorted = match raw.payload.as_deref() {
+            None => Err(Error::malformed(if is_stock { NO_LEVEL } else { NO_WAYBILL })),
+            Some(payload) if is_stock => match StockCommand::read(payload) {
                 Ok(command) => self.stock(command, &raw).await,
                 Err(error) => Err(error),
+            },
+            Some(payload) => {
+                WaybillCommand::read(payload).and_then(|command| self.waybill(command, &raw))
             }
-        } else {
-            WaybillCommand::read(payload).and_then(|command| self.waybill(command, &raw))
         };
         if let Err(error) = sorted {
             while !self.delivery.receipts.dead_letter(&raw, &error).await {

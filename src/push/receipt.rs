@@ -4,6 +4,8 @@ use super::Parts;
 use crate::bus::{Position, PublishError, RawCommand, Record};
 use crate::config::Topics;
 use crate::shutdown::Shutdown;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use connectors::contract::Error;
 use connectors::contract::model::Timestamp;
 use schemars::JsonSchema;
@@ -16,6 +18,9 @@ use tokio::sync::mpsc;
 /// Receipts that may wait; when it is full, deliveries wait.
 const QUEUE: usize = 1024;
 const BATCH: usize = 256;
+/// A longer key, which no ERP means, does not become the key of a letter, nor is it in a letter without its bytes: that
+/// one always fits.
+const KEY_BYTES: usize = 1024;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How a command ended.
@@ -136,10 +141,17 @@ pub struct DeadLetter<'a> {
     path: Option<&'a str>,
     /// Calls that carried it.
     tries: u32,
+    /// The exact key of the command, Base64. Not there where the command has none, and in a letter
+    /// without bytes if it is longer than 1 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// When it was read. Letters of older gateways do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<Timestamp>,
     /// When it was given up.
     at: Timestamp,
-    /// The bytes as they lay in the log: AES-256-GCM, Base64; `channel-gateway unseal` opens them. Empty where Kafka
-    /// refuses so large a record: then they are to be found at `push_id` only.
+    /// The bytes as they lay in the log: AES-256-GCM, Base64; `channel-gateway unseal` opens them. Empty where the
+    /// command has no value, and where Kafka refuses so large a record: then they are to be found at `push_id` only.
     sealed: String,
 }
 
@@ -194,8 +206,8 @@ impl Receipts {
 
     /// `false` if the letter could not be sealed: then the command stays where it is.
     pub(super) async fn dead_letter(&self, command: &RawCommand, error: &Error) -> bool {
-        let payload = command.payload.as_deref().unwrap_or_default();
-        let Ok(sealed) = self.parts.sealer.seal(payload) else {
+        let sealed = command.payload.as_deref().map(|payload| self.parts.sealer.seal(payload));
+        let Ok(sealed) = sealed.transpose() else {
             tracing::error!("a dead letter cannot be sealed; its partition waits");
             return false;
         };
@@ -210,11 +222,13 @@ impl Receipts {
             reason: error.context(),
             path: error.path(),
             tries: 0,
+            key: command.key.as_deref().map(|key| STANDARD.encode(key)),
+            // It is judged as it is read, before any call.
+            read_at: Some(at),
             at,
-            sealed,
+            sealed: sealed.unwrap_or_default(),
         };
-        let key = command.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned());
-        let key = key.unwrap_or_default();
+        let key = record_key(command.key.as_deref(), &letter.push_id);
         let record = |letter: &DeadLetter<'_>| {
             let payload = serde_json::to_vec(letter).ok()?;
             let (topic, key) = (Arc::clone(&self.dead_letters), key.clone());
@@ -222,14 +236,12 @@ impl Receipts {
         };
         let whole = record(&letter);
         letter.sealed = String::new();
+        if command.key.as_ref().is_some_and(|key| key.len() > KEY_BYTES) {
+            letter.key = None;
+        }
         let smaller = record(&letter);
         self.enqueue(Receipt { record: whole, smaller, position: command.position.clone() }).await;
         true
-    }
-
-    /// A record that says nothing, like the tombstone of a compacted topic.
-    pub(super) async fn nothing(&self, position: Position) {
-        self.enqueue(Receipt { record: None, smaller: None, position }).await;
     }
 
     async fn enqueue(&self, receipt: Receipt) {
@@ -239,6 +251,12 @@ impl Receipts {
             );
         }
     }
+}
+
+/// The key of a letter's record: that of the command, or the push id where that is too long or no text.
+fn record_key(key: Option<&[u8]>, push_id: &str) -> String {
+    let key = std::str::from_utf8(key.unwrap_or_default()).ok();
+    key.filter(|key| key.len() <= KEY_BYTES).unwrap_or(push_id).to_owned()
 }
 
 /// Where a command lies, as text.
@@ -303,4 +321,18 @@ fn headers(
         ("ce_subject", subject.to_owned()),
         ("content-type", "application/json".to_owned()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_long_or_no_text_does_not_become_the_key_of_a_letter() {
+        assert_eq!(record_key(Some("店:1".as_bytes()), "c/0/1"), "店:1");
+        assert_eq!(record_key(None, "c/0/1"), "");
+        assert_eq!(record_key(Some(b"\xff"), "c/0/1"), "c/0/1");
+        assert_eq!(record_key(Some(&[b'k'; KEY_BYTES]), "c/0/1").len(), KEY_BYTES);
+        assert_eq!(record_key(Some(&[b'k'; KEY_BYTES + 1]), "c/0/1"), "c/0/1");
+    }
 }
