@@ -7,6 +7,7 @@ use connectors::contract::Secret;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::HashMap;
@@ -37,8 +38,12 @@ impl TopicReader {
         secrets: &[(String, Secret)],
     ) -> Result<Self, ReadError> {
         let mut config = client_config(bootstrap, settings, secrets);
-        if !settings.properties.contains_key("queued.max.messages.kbytes") {
-            config.set("queued.max.messages.kbytes", "16384");
+        // A look at another place waits for the fetch before it; a person waits for many looks.
+        for (name, value) in [("queued.max.messages.kbytes", "16384"), ("fetch.wait.max.ms", "10")]
+        {
+            if !settings.properties.contains_key(name) {
+                config.set(name, value);
+            }
         }
         // The reading below stands on these, whatever the properties say.
         let consumer = config
@@ -57,15 +62,12 @@ impl TopicReader {
     pub fn partitions(&self, topic: &str) -> Result<Vec<i32>, ReadError> {
         let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(failed)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        match found.and_then(rdkafka::metadata::MetadataTopic::error).map(RDKafkaErrorCode::from) {
+        match found.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from) {
             None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {}
             Some(error) => return Err(ReadError(format!("{topic}: {error}"))),
         }
-        let partitions: Vec<i32> = found
-            .iter()
-            .flat_map(|found| found.partitions())
-            .map(rdkafka::metadata::MetadataPartition::id)
-            .collect();
+        let partitions: Vec<i32> =
+            found.iter().flat_map(|found| found.partitions()).map(MetadataPartition::id).collect();
         if partitions.is_empty() {
             return Err(ReadError(format!("Kafka has no topic {topic}")));
         }
