@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the one binary.
 
 mod check;
+mod dlq;
 mod flags;
 mod inputs;
 mod request;
@@ -57,6 +58,10 @@ enum Command {
     Simulate(simulate::Args),
     #[command(about = "Opens the sealed bytes of a quarantine or dead-letter record")]
     Unseal(unseal::Args),
+    #[command(
+        about = "Lists, shows and replays dead letters: commands that could not be understood"
+    )]
+    Dlq(dlq::Args),
 }
 
 /// Runs the command of this process.
@@ -69,6 +74,7 @@ pub async fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Unseal(args) => unseal::run(&args),
+        Command::Dlq(args) => dlq::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

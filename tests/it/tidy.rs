@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/simulate", &["ingress"]),
     ("src/courier.rs", &[]),
     ("src/output.rs", &[]),
-    ("src/cli", &["app", "courier", "output", "schema", "simulate"]),
+    ("src/cli", &["app", "bus", "courier", "output", "schema", "simulate"]),
     (
         "src/app.rs",
         &["bus", "egress", "ingress", "intake", "poll", "push", "shops", "store", "stream"],
