@@ -9,6 +9,9 @@ mod config;
 /// What operators look at: dashboards, alerts, runbook.
 #[cfg(test)]
 mod dashboards;
+/// Commands that could not be understood, and `dlq`.
+#[cfg(test)]
+mod dead_letters;
 /// What is depended on: licences, sources, versions.
 #[cfg(test)]
 mod dependencies;

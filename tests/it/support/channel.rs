@@ -7,11 +7,16 @@ use channel_gateway::simulate;
 use connectors::contract::model::{OrderId, ShopId, Timestamp};
 use connectors::testkit::{Fake, FakeShop};
 use rdkafka::ClientConfig;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The partition that the key decides.
+const ANY: i32 = -1;
 
 /// A channel of the registry with one shop, on a socket of its own.
 pub(crate) struct Channel {
@@ -104,6 +109,7 @@ impl Erp {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", kafka())
             .set("topic.metadata.refresh.interval.ms", "500")
+            .set("message.max.bytes", "2000000")
             .create()
             .unwrap();
         Self { producer, setup: setup.clone() }
@@ -117,21 +123,46 @@ impl Erp {
 
     /// A command in whatever partition its key belongs to, so that several gateways share a shop's work.
     pub(crate) async fn spread(&self, topic: &str, key: &str, command: &Value) {
-        let (topic, payload) = (self.setup.topic_name(topic), command.to_string());
-        self.send(FutureRecord::to(&topic).key(key).payload(payload.as_bytes())).await;
+        let payload = command.to_string();
+        self.record(topic, ANY, Some(key.as_bytes()), Some(payload.as_bytes())).await;
     }
 
     /// Everything goes to partition 0: one shop's commands are in one partition.
     pub(crate) async fn raw(&self, topic: &str, key: &str, payload: &[u8]) {
-        let topic = self.setup.topic_name(topic);
-        self.send(FutureRecord::to(&topic).key(key).payload(payload).partition(0)).await;
+        self.record(topic, 0, Some(key.as_bytes()), Some(payload)).await;
     }
 
-    async fn send(&self, record: FutureRecord<'_, str, [u8]>) {
-        self.producer
-            .send(record, Duration::from_secs(30))
-            .await
-            .map_err(|(error, _)| error)
+    /// Two records at the offsets 0 and 2 of an empty partition. What stands at 1 and 3 is nothing that a consumer sees.
+    pub(crate) fn record_with_gaps(&self, topic: &str, partition: i32) {
+        let topic = self.setup.topic_name(topic);
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", kafka())
+            .set("transactional.id", &topic)
+            .create()
             .unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        for _ in 0..2 {
+            let record = FutureRecord::to(&topic).key("k").payload("<html>").partition(partition);
+            producer.begin_transaction().unwrap();
+            drop(producer.send_result(record).unwrap());
+            producer.commit_transaction(PATIENCE).unwrap();
+        }
+    }
+
+    /// Anything at all; returns where it lies, as a push id.
+    pub(crate) async fn record(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: Option<&[u8]>,
+        payload: Option<&[u8]>,
+    ) -> String {
+        let topic = self.setup.topic_name(topic);
+        let mut record = FutureRecord::<[u8], [u8]>::to(&topic).partition(partition);
+        record.key = key;
+        record.payload = payload;
+        let sent = self.producer.send(record, PATIENCE).await;
+        let lies = sent.map_err(|(error, _)| error).unwrap();
+        format!("{topic}/{}/{}", lies.partition, lies.offset)
     }
 }

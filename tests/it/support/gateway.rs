@@ -1,8 +1,11 @@
 //! A gateway on real Redis and Kafka, with topics and a key prefix of its own.
 
-use super::{Partner, Seen, Topic, kafka, redis_url, unique};
+use super::{Partner, RawRecord, Seen, Topic, kafka, redis_url, unique};
 use channel_gateway::app::App;
 use channel_gateway::config;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use std::net::SocketAddr;
 
 /// Known to everybody, as everything in tests.
@@ -126,6 +129,21 @@ impl Setup {
     /// Everything in one of this test's topics now.
     pub(crate) async fn everything(&self, topic: &str) -> Vec<Seen> {
         super::topic::everything(&kafka(), &self.topic_name(topic)).await
+    }
+
+    /// Everything in one of this test's topics now, whatever it is.
+    pub(crate) async fn records(&self, topic: &str) -> Vec<RawRecord> {
+        super::topic::raw_records(&kafka(), &self.topic_name(topic)).await
+    }
+
+    /// Creates one of this test's topics as Kafka creates one of which nothing is said.
+    pub(crate) async fn create_plain(&self, topic: &str) {
+        let client: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", kafka()).create().unwrap();
+        let name = self.topic_name(topic);
+        let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
+        let created = client.create_topics([&topic], &AdminOptions::new()).await.unwrap();
+        assert!(created.iter().all(Result::is_ok), "{created:?}");
     }
 
     /// Starts it.

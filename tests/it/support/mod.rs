@@ -19,7 +19,7 @@ pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
 pub(crate) use process::{Process, run};
 pub(crate) use proxy::Proxy;
 pub(crate) use timed::{Timed, busiest_second};
-pub(crate) use topic::{Seen, Topic};
+pub(crate) use topic::{RawRecord, Seen, Topic};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

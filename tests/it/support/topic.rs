@@ -20,6 +20,17 @@ pub(crate) struct Seen {
     pub(crate) value: Value,
 }
 
+/// A record as it lies in the log, whatever it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawRecord {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    /// The header of this name.
+    pub(crate) replayed_from: Option<String>,
+}
+
 /// A reader that remembers everything it has seen.
 pub(crate) struct Topic {
     consumer: StreamConsumer,
@@ -85,11 +96,24 @@ impl Topic {
 
 /// Everything that is in a topic now, up to the end of each partition: what is not in it is not there.
 pub(crate) async fn everything(bootstrap: &str, topic: &str) -> Vec<Seen> {
-    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
-    tokio::task::spawn_blocking(move || read_all(&bootstrap, &topic)).await.unwrap()
+    all(bootstrap, topic, seen).await
 }
 
-fn read_all(bootstrap: &str, topic: &str) -> Vec<Seen> {
+/// The same of a topic whose records need not keep a contract; those of a partition are in order.
+pub(crate) async fn raw_records(bootstrap: &str, topic: &str) -> Vec<RawRecord> {
+    all(bootstrap, topic, raw).await
+}
+
+async fn all<T: Send + 'static>(
+    bootstrap: &str,
+    topic: &str,
+    each: fn(&BorrowedMessage<'_>) -> T,
+) -> Vec<T> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    tokio::task::spawn_blocking(move || read_all(&bootstrap, &topic, each)).await.unwrap()
+}
+
+fn read_all<T>(bootstrap: &str, topic: &str, each: fn(&BorrowedMessage<'_>) -> T) -> Vec<T> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", super::unique("reader"))
@@ -107,7 +131,7 @@ fn read_all(bootstrap: &str, topic: &str) -> Vec<Seen> {
     let mut all = Vec::new();
     while left > 0 {
         let message = consumer.poll(PATIENCE).expect("a record in time").unwrap();
-        all.push(seen(&message));
+        all.push(each(&message));
         left -= 1;
     }
     all
@@ -121,6 +145,21 @@ fn ends(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
             Ok(ends) => return ends,
             Err(error) => assert!(Instant::now() < end, "{topic}/{partition}: {error}"),
         }
+    }
+}
+
+fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    let text = |value: Option<&[u8]>| String::from_utf8(value.unwrap_or_default().to_vec());
+    RawRecord {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        replayed_from: headers
+            .filter(|header| header.key == "replayed-from")
+            .map(|header| text(header.value).unwrap())
+            .next(),
     }
 }
 
