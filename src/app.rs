@@ -102,7 +102,7 @@ impl App {
             create_topics(&plan, &base.bootstrap, &shutdown).await;
         }
         let transport = transport(&plan)?;
-        let shops = shops(&plan, &base, &transport).await;
+        let shops = shops(&plan, &base, &transport, &shutdown).await;
         let config = &plan.config;
         let intake = Intake::open(&config.intake, &config.kafka.topics, base.intake(), &shutdown);
         let polling = poll::Parts {
@@ -317,15 +317,17 @@ fn transport(plan: &Plan) -> Result<Transport, Error> {
     Ok(Transport::new(Guard::new(&plan.networks), timeout, egress.answer_limit_bytes)?)
 }
 
-async fn shops(plan: &Plan, base: &Base, transport: &Transport) -> Arc<Shops> {
+async fn shops(plan: &Plan, base: &Base, transport: &Transport, shutdown: &Shutdown) -> Arc<Shops> {
+    let limits = Arc::new(SharedLimits::new(
+        base.slots.clone(),
+        &plan.config.egress,
+        Arc::clone(&base.clock),
+        Arc::clone(&base.metrics),
+    ));
     let shared = egress::Shared {
         transport: transport.clone(),
         store: Arc::clone(&base.kv),
-        limits: Arc::new(SharedLimits::new(
-            base.slots.clone(),
-            plan.config.egress.processes,
-            Arc::clone(&base.metrics),
-        )),
+        limits: Arc::clone(&limits),
         sealer: base.sealer.clone(),
         tries: plan.config.egress.tries.get(),
         clock: Arc::clone(&base.clock),
@@ -336,6 +338,7 @@ async fn shops(plan: &Plan, base: &Base, transport: &Transport) -> Arc<Shops> {
         .buffer_unordered(TOKENS_PARALLEL)
         .collect::<Vec<Arc<Shop>>>()
         .await;
+    limits.watch(shutdown);
     Arc::new(Shops::new(shops))
 }
 

@@ -14,6 +14,7 @@ pub(super) const MEMORY: &str = "memory";
 const LONGEST_DRAIN_MS: u64 = 20_000;
 /// A sealed copy of a body must fit a record of the quarantine, which takes 4 MiB.
 const LARGEST_BODY_BYTES: usize = 3 << 20;
+const LARGEST_RESERVE_PERCENT: u8 = 90;
 /// librdkafka properties that the promises stand on, or that other settings say.
 const OURS: [&str; 9] = [
     "acks",
@@ -35,6 +36,7 @@ pub(super) fn check(config: Config, dev: bool, problems: &mut Vec<Problem>) -> O
     let kafka_secrets = kafka(&config, &secrets, problems);
     let redis_url = store(&config, &secrets, problems);
     times(&config, problems);
+    reserve(&config, problems);
     let networks = networks(&config, problems);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log) {
         problems.push(Problem::new("telemetry.log", format!("not a filter: {error}")));
@@ -234,6 +236,15 @@ fn times(config: &Config, problems: &mut Vec<Problem>) {
     if config.poll.window_secs <= config.poll.overlap_secs {
         let text = "must be more than poll.overlap_secs, or no window gets ahead";
         problems.push(Problem::new("poll.window_secs", text));
+    }
+}
+
+fn reserve(config: &Config, problems: &mut Vec<Problem>) {
+    if config.egress.evening_reserve_percent > LARGEST_RESERVE_PERCENT {
+        let text = format!(
+            "must be at most {LARGEST_RESERVE_PERCENT}: stock is set before the evening too"
+        );
+        problems.push(Problem::new("egress.evening_reserve_percent", text));
     }
 }
 

@@ -279,6 +279,8 @@ pub struct Egress {
     pub tries: NonZeroU32,
     /// Processes of this gateway. While the store is away, each keeps to its part of the limits.
     pub processes: NonZeroU32,
+    /// Part of a day's quota that less urgent calls leave to the evening, from 18:00 to midnight in China.
+    pub evening_reserve_percent: u8,
     /// Private networks that may be called nevertheless, like `127.0.0.0/8`.
     #[serde(default)]
     pub allow_networks: Vec<String>,
@@ -396,4 +398,6 @@ pub struct Limit {
     pub per_second: NonZeroU32,
     /// Calls at once after a pause.
     pub burst: NonZeroU32,
+    /// Calls in a day, from midnight to midnight in China; none where nobody counts them.
+    pub per_day: Option<NonZeroU32>,
 }

@@ -3,7 +3,7 @@
 use super::Transport;
 use super::breaker::{Breaker, Change};
 use super::budget::Budget;
-use super::limits::{LONGEST_WAIT, Limits};
+use super::limits::{LONGEST_WAIT, Limits, Owner};
 use super::shared::SharedLimits;
 use super::token::TokenCell;
 use crate::clock::Clock;
@@ -100,15 +100,18 @@ impl ShopApi {
     ) -> Self {
         let key = format!("token:{}:{}", entry.channel, account.shop);
         // One application is one at all its channels that have one door.
-        let app = [&account.base_url, ":", &account.app_key].concat();
-        let app = shared.limits.app(entry.channel, app, &account.app_limits);
-        let limits = Limits::new(
-            entry.quotas,
-            &account.limits,
-            [entry.channel, ":", account.shop.as_str()].concat(),
-            app,
-            shared.limits,
-        );
+        let app = Owner {
+            channel: entry.channel,
+            name: [&account.base_url, ":", &account.app_key].concat(),
+            label: ["app:", &account.app_key].concat(),
+        };
+        let app = shared.limits.app(app, &account.app_limits);
+        let shop = Owner {
+            channel: entry.channel,
+            name: [entry.channel, ":", account.shop.as_str()].concat(),
+            label: account.shop.to_string(),
+        };
+        let limits = Limits::new(entry.quotas, &account.limits, shop, app, shared.limits);
         let token = TokenCell::new(account.token.clone(), key, shared.store, shared.sealer);
         Self {
             channel: entry.channel,

@@ -1,12 +1,15 @@
 //! Limits that shops or processes share: reserved in the store, or, while it is away, each process keeps to its part.
 
-use super::limits::App;
-use crate::config::Limit;
-use crate::store::{SharedLimit, Slot, Slots};
+use super::daily::{Count, DailyQuota};
+use super::limits::{App, Owner};
+use crate::clock::Clock;
+use crate::config::{Egress, Limit};
+use crate::shutdown::Shutdown;
+use crate::store::{DayLimit, Error, SharedLimit, Slot, Slots};
 use crate::telemetry::metrics::Metrics;
+use connectors::contract::model::Timestamp;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,6 +20,8 @@ const REST: Duration = Duration::from_secs(1);
 const TOGETHER: Duration = Duration::from_millis(20);
 /// Names kept before those that no longer matter are forgotten.
 const NAMES: usize = 50_000;
+/// How often use and forecast of the days' quotas are shown.
+const SHOW: Duration = Duration::from_secs(15);
 
 /// Where calls reserve their time.
 #[derive(Debug)]
@@ -24,42 +29,101 @@ pub struct SharedLimits {
     store: Option<Arc<dyn Slots>>,
     /// Processes that share the limits.
     processes: u32,
+    reserve_percent: u8,
     here: Local,
     apps: Mutex<HashMap<(&'static str, String), Arc<App>>>,
+    /// Quotas of the day by the name of their limit, each once in a process.
+    counts: Mutex<HashMap<String, Arc<Count>>>,
     resting_until: Mutex<Option<Instant>>,
+    clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
 impl SharedLimits {
-    /// Limits of so many processes, reserved in the store if there is one.
+    /// Limits of the processes that the settings speak of, reserved in the store if there is one.
     pub fn new(
         store: Option<Arc<dyn Slots>>,
-        processes: NonZeroU32,
+        settings: &Egress,
+        clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             store,
-            processes: processes.get(),
+            processes: settings.processes.get(),
+            reserve_percent: settings.evening_reserve_percent,
             here: Local::default(),
             apps: Mutex::default(),
+            counts: Mutex::default(),
             resting_until: Mutex::default(),
+            clock,
             metrics,
         }
     }
 
+    /// Shows the use of the days' quotas, and when they run out, until the gateway goes down.
+    pub fn watch(self: &Arc<Self>, shutdown: &Shutdown) {
+        if self.counts.lock().is_empty() {
+            return;
+        }
+        let (limits, stop) = (Arc::clone(self), shutdown.clone());
+        shutdown.spawn(async move {
+            loop {
+                limits.show();
+                tokio::select! {
+                    () = stop.stopped() => return,
+                    () = tokio::time::sleep(SHOW) => {}
+                }
+            }
+        });
+    }
+
+    fn show(&self) {
+        let now = self.clock.now();
+        for count in self.counts.lock().values() {
+            count.show(now, &self.metrics);
+        }
+    }
+
     /// The application of this name at a channel; none where it has no limits.
-    pub(super) fn app(
-        &self,
-        channel: &'static str,
-        name: String,
-        limits: &BTreeMap<String, Limit>,
-    ) -> Option<Arc<App>> {
+    pub(super) fn app(&self, owner: Owner, limits: &BTreeMap<String, Limit>) -> Option<Arc<App>> {
         if limits.is_empty() {
             return None;
         }
+        self.count_all(&owner, limits);
         let mut apps = self.apps.lock();
-        let make = || Arc::new(App::new(name.clone(), limits.clone()));
-        Some(Arc::clone(apps.entry((channel, name.clone())).or_insert_with(make)))
+        let named = (owner.channel, owner.name.clone());
+        Some(Arc::clone(
+            apps.entry(named).or_insert_with(|| Arc::new(App::new(owner, limits.clone()))),
+        ))
+    }
+
+    /// The count of a limit's quota of the day; none where it has no such quota.
+    pub(super) fn count(&self, owner: &Owner, api: &str, limit: Limit) -> Option<Arc<Count>> {
+        let reserve_percent = self.reserve_percent;
+        let quota = DailyQuota { per_day: limit.per_day?, reserve_percent };
+        let mut counts = self.counts.lock();
+        let count = counts.entry(owner.limit(api)).or_insert_with_key(|key| {
+            let labels = [owner.channel.to_owned(), owner.label.clone(), api.to_owned()];
+            Arc::new(Count::new(key.clone(), labels, quota, self.clock.now()))
+        });
+        count.lower(quota);
+        Some(Arc::clone(count))
+    }
+
+    /// Makes the counts of these limits now, so that they are shown before the first call.
+    pub(super) fn count_all(&self, owner: &Owner, limits: &BTreeMap<String, Limit>) {
+        for (api, limit) in limits {
+            self.count(owner, api, *limit);
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Processes among which distances of calls are divided.
+    pub(super) fn parts(&self) -> u32 {
+        if self.are_shared() { self.processes } else { 1 }
     }
 
     /// Whether other processes may call for the same shop.
@@ -67,17 +131,37 @@ impl SharedLimits {
         self.store.is_some()
     }
 
-    /// Reserves; never fails.
-    pub(super) async fn reserve(&self, limits: &[SharedLimit]) -> Slot {
-        let Some(store) = &self.store else { return self.here.reserve(limits, 1) };
+    /// Reserves, and counts at the quotas of the day; never fails. For one caller at a time at each of them.
+    pub(super) async fn reserve(&self, limits: &[SharedLimit], counts: &[Arc<Count>]) -> Slot {
         let is_resting = self.resting_until.lock().is_some_and(|until| Instant::now() < until);
-        if !is_resting {
-            match store.reserve(limits).await {
-                Ok(slot) => return slot,
+        if let Some(store) = self.store.as_ref().filter(|_| !is_resting) {
+            let now = self.clock.now();
+            let days: Vec<DayLimit> = counts.iter().map(|count| count.ask(now)).collect();
+            match store.reserve(limits, &days).await {
+                Ok(reserved) => {
+                    for ((count, day), used) in counts.iter().zip(&days).zip(reserved.used) {
+                        count.learn(day, used, now);
+                    }
+                    return reserved.slot;
+                }
                 Err(error) => self.rest(&error),
             }
         }
-        self.here.reserve(limits, self.processes)
+        self.reserve_here(limits, counts)
+    }
+
+    fn reserve_here(&self, limits: &[SharedLimit], counts: &[Arc<Count>]) -> Slot {
+        let (now, parts) = (self.clock.now(), self.parts());
+        if !counts.iter().all(|count| count.has_room(now, parts)) {
+            return Slot::UsedUp;
+        }
+        let slot = self.here.reserve(limits, parts);
+        if let Slot::After(_) = slot {
+            for count in counts {
+                count.take(now);
+            }
+        }
+        slot
     }
 
     /// Stops everybody who shares the limit.
@@ -89,7 +173,7 @@ impl SharedLimits {
         }
     }
 
-    fn rest(&self, error: &crate::store::Error) {
+    fn rest(&self, error: &Error) {
         self.metrics.limits_alone.inc();
         let until = Instant::now() + REST;
         if self.resting_until.lock().replace(until).is_none() {

@@ -11,7 +11,7 @@ mod versions;
 
 pub use self::redis::{Lives, RedisStore};
 pub use memory::MemoryStore;
-pub use slots::{SharedLimit, Slot, Slots};
+pub use slots::{DayLimit, Reserved, SharedLimit, Slot, Slots};
 pub use versions::{Begun, Newer, Version, Versions};
 
 use async_trait::async_trait;

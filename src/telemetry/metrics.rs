@@ -97,6 +97,9 @@ metrics! {
     api_calls: IntCounterVec("gateway_api_calls_total", "Calls to channels by outcome", labels &["channel", "api", "outcome"]);
     api_seconds: HistogramVec("gateway_api_seconds", "Time of a call to a channel, without waiting for quota", labels &["channel"], buckets SECONDS);
     quota_wait_seconds: HistogramVec("gateway_quota_wait_seconds", "Time that calls waited for their limit", labels &["channel", "class"], buckets SECONDS);
+    daily_quota_used: IntGaugeVec("gateway_daily_quota_used", "Calls of this day at an API whose quota of the day is configured, as far as this instance knows", labels &["channel", "shop", "api"]);
+    daily_quota_limit: IntGaugeVec("gateway_daily_quota_limit", "Calls that the day's quota of an API has", labels &["channel", "shop", "api"]);
+    daily_quota_ends: IntGaugeVec("gateway_daily_quota_ends_seconds", "Unix time at which the day's quota runs out at the rate of the last hour; 0 when it lasts until midnight", labels &["channel", "shop", "api"]);
     limits_alone: IntCounter("gateway_limits_alone_total", "Times that the store did not answer and this process kept to its part of shared limits");
     breaker_open: IntGaugeVec("gateway_breaker_open", "1 while an API of a shop is left alone because it keeps failing", labels &["channel", "shop", "api"]);
     token_renewals: IntCounterVec("gateway_token_renewals_total", "Token renewals by outcome", labels &["channel", "outcome"]);

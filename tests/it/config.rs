@@ -168,7 +168,8 @@ async fn the_production_example_passes() {
 #[tokio::test]
 async fn what_would_undo_the_promises_is_refused() {
     let text = "sealing_key = \"env:KEY\"\n[listen]\nbody_limit_bytes = 8388608\n[kafka.properties]\n\"acks\" = \"0\"\n\
-        \"enable.idempotence\" = \"false\"\n\"security.protocol\" = \"SASL_SSL\"\n[store]\nurl = \"rediss://redis:6379\"\n";
+        \"enable.idempotence\" = \"false\"\n\"security.protocol\" = \"SASL_SSL\"\n[store]\nurl = \"rediss://redis:6379\"\n\
+        [egress]\nevening_reserve_percent = 91\n";
     let (code, said) = check(text, &[KEY]).await;
     assert_eq!(code, 1, "{said}");
     for expected in [
@@ -176,6 +177,7 @@ async fn what_would_undo_the_promises_is_refused() {
         "line 5: kafka.properties.\"acks\": the gateway sets this itself",
         "line 6: kafka.properties.\"enable.idempotence\": the gateway sets this itself",
         "line 9: store.url: this build has no TLS to Redis",
+        "line 11: egress.evening_reserve_percent: must be at most 90",
     ] {
         assert!(said.contains(expected), "missing: {expected}\n{said}");
     }

@@ -30,15 +30,23 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) async fn start(name: &'static str) -> Self {
-        Self::open(name, false).await
+        Self::open(name, |_| None).await
     }
 
     /// The same, and it remembers when calls come.
     pub(crate) async fn timed(name: &'static str) -> Self {
-        Self::open(name, true).await
+        Self::open(name, |fake| Some(Timed::new(fake))).await
     }
 
-    async fn open(name: &'static str, is_timed: bool) -> Self {
+    /// The same, and there it is always this time.
+    pub(crate) async fn timed_at(name: &'static str, now: Timestamp) -> Self {
+        Self::open(name, |fake| Some(Timed::at(fake, now))).await
+    }
+
+    async fn open(
+        name: &'static str,
+        time: impl FnOnce(Arc<dyn Fake>) -> Option<Arc<Timed>>,
+    ) -> Self {
         let shop = FakeShop {
             shop: ShopId::try_new("s1").unwrap(),
             app_key: "12345678".to_owned(),
@@ -46,7 +54,7 @@ impl Channel {
             token: "test-token".to_owned(),
         };
         let mut fake = (connectors::find(name).unwrap().fake)(vec![shop.clone()]);
-        let timed = is_timed.then(|| Timed::new(Arc::clone(&fake)));
+        let timed = time(Arc::clone(&fake));
         if let Some(timed) = &timed {
             fake = Arc::<Timed>::clone(timed);
         }

@@ -17,11 +17,18 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub(crate) struct Timed {
     fake: Arc<dyn Fake>,
     calls: Mutex<Vec<Instant>>,
+    /// What the channel believes the time to be; none for the true one.
+    believed: Option<Timestamp>,
 }
 
 impl Timed {
     pub(crate) fn new(fake: Arc<dyn Fake>) -> Arc<Self> {
-        Arc::new(Self { fake, calls: Mutex::default() })
+        Arc::new(Self { fake, calls: Mutex::default(), believed: None })
+    }
+
+    /// A channel where it is always the same time.
+    pub(crate) fn at(fake: Arc<dyn Fake>, believed: Timestamp) -> Arc<Self> {
+        Arc::new(Self { fake, calls: Mutex::default(), believed: Some(believed) })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -49,7 +56,7 @@ impl Fake for Timed {
 
     fn handle(&self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
         self.calls.lock().push(Instant::now());
-        self.fake.handle(request, now)
+        self.fake.handle(request, self.believed.unwrap_or(now))
     }
 
     fn create_order(&self, shop: &ShopId, seed: u64, now: Timestamp) -> OrderId {

@@ -1,5 +1,9 @@
 //! Limits of one shop: its pace at each API, and what it shares with other shops and processes.
 
+#[cfg(test)]
+mod tests;
+
+use super::daily::{Count, until_midnight};
 use super::gate::Gate;
 use super::pace::{Pace, Rate};
 use super::shared::SharedLimits;
@@ -16,14 +20,33 @@ use tokio::time::Instant;
 
 /// Longest stop that a call waits for; its caller has other work meanwhile.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Longest time after which a caller is told to come back that waits for the day's quota: somebody may have given more.
+const LOOK_AGAIN: Duration = Duration::from_mins(15);
+
+/// Whose limits they are.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) channel: &'static str,
+    /// A name that is the same in every process.
+    pub(super) name: String,
+    /// What metrics call it, as a shop of its channel.
+    pub(super) label: String,
+}
+
+impl Owner {
+    /// The name of one limit.
+    pub(super) fn limit(&self, api: &str) -> String {
+        [&self.name, ":", api].concat()
+    }
+}
 
 /// Limits by API name.
 #[derive(Debug)]
 pub(super) struct Limits {
     documented: &'static [QuotaSpec],
     lowered: BTreeMap<String, Limit>,
-    /// Name of the shop among the shared limits.
-    shop: String,
+    /// The shop.
+    owner: Owner,
     app: Option<Arc<App>>,
     shared: Arc<SharedLimits>,
     /// Made at the first call: most shops never call most of their channel's APIs.
@@ -33,7 +56,7 @@ pub(super) struct Limits {
 /// The limits of an application, which all its shops share.
 #[derive(Debug)]
 pub(super) struct App {
-    name: String,
+    owner: Owner,
     limits: BTreeMap<String, Limit>,
     gates: Mutex<HashMap<String, Arc<Gate>>>,
 }
@@ -46,15 +69,16 @@ struct Api {
     /// The shop's own limit, and those of its application.
     shared: Vec<SharedLimit>,
     app_gates: Vec<Arc<Gate>>,
+    /// Quotas of the day among these.
+    counts: Vec<Arc<Count>>,
 }
 
 impl App {
     /// The name under which a limit applies to all APIs together.
     pub(super) const ALL: &'static str = "*";
 
-    /// An application, by a name that is the same in every process.
-    pub(super) fn new(name: String, limits: BTreeMap<String, Limit>) -> Self {
-        Self { name, limits, gates: Mutex::default() }
+    pub(super) fn new(owner: Owner, limits: BTreeMap<String, Limit>) -> Self {
+        Self { owner, limits, gates: Mutex::default() }
     }
 
     /// The limits that an API falls under, the narrower first.
@@ -73,11 +97,12 @@ impl Limits {
     pub(super) fn new(
         documented: &'static [QuotaSpec],
         lowered: &BTreeMap<String, Limit>,
-        shop: String,
+        owner: Owner,
         app: Option<Arc<App>>,
         shared: Arc<SharedLimits>,
     ) -> Self {
-        Self { documented, lowered: lowered.clone(), shop, app, shared, apis: Mutex::default() }
+        shared.count_all(&owner, lowered);
+        Self { documented, lowered: lowered.clone(), owner, app, shared, apis: Mutex::default() }
     }
 
     fn api(&self, api: &'static str) -> Arc<Api> {
@@ -86,18 +111,21 @@ impl Limits {
 
     fn make(&self, api: &str) -> Api {
         let rate = self.rate(api);
-        let name = |owner: &str, api: &str| [owner, ":", api].concat();
         let app = self.app.as_ref();
         let of_app: Vec<_> = app.iter().flat_map(|app| app.limits(api)).collect();
-        let own = rate.filter(|_| self.shared.are_shared() || !of_app.is_empty());
+        let own = self.lowered.get(api).and_then(|own| self.shared.count(&self.owner, api, *own));
+        let mut counts: Vec<_> = own.into_iter().collect();
+        let is_reserved = self.shared.are_shared() || !of_app.is_empty() || !counts.is_empty();
+        let own = rate.filter(|_| is_reserved);
         let mut shared: Vec<SharedLimit> =
-            own.map(|rate| to_share(name(&self.shop, api), rate)).into_iter().collect();
+            own.map(|rate| to_share(self.owner.limit(api), rate)).into_iter().collect();
         let mut app_gates = Vec::new();
         for (app, (api, limit)) in app.into_iter().cycle().zip(of_app) {
-            shared.push(to_share(name(&app.name, api), Rate::from(limit)));
+            shared.push(to_share(app.owner.limit(api), Rate::from(limit)));
             app_gates.push(app.gate(api));
+            counts.extend(self.shared.count(&app.owner, api, limit));
         }
-        Api { gate: Arc::default(), pace: Pace::new(rate), shared, app_gates }
+        Api { gate: Arc::default(), pace: Pace::new(rate), shared, app_gates, counts }
     }
 
     /// The rate of an API; none where it has no limit.
@@ -121,6 +149,34 @@ impl Limits {
     pub(super) async fn wait(&self, api: &'static str, class: Class) -> Result<Duration> {
         let began = Instant::now();
         let api = self.api(api);
+        // Who waits for the day has no turn, and keeps nobody from his.
+        self.spread(&api, class).await?;
+        while !self.reserve(&api, class).await? {
+            let text = "the day's quota is used up; the next begins at midnight in China";
+            wait_or_refuse(until_midnight(self.shared.now()), text).await?;
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Waits where the day's quota is to last longer than it would with this call.
+    async fn spread(&self, api: &Api, class: Class) -> Result<()> {
+        if api.counts.is_empty() {
+            return Ok(());
+        }
+        let (now, parts) = (self.shared.now(), self.shared.parts());
+        let delays = api.counts.iter().map(|count| count.delay(class, now, parts));
+        let delay = delays.max().unwrap_or_default();
+        if delay <= LONGEST_WAIT {
+            for count in &api.counts {
+                count.made(class, now.plus(delay));
+            }
+        }
+        let text = "what is left of the day's quota is kept for later and for what is more urgent";
+        wait_or_refuse(delay, text).await
+    }
+
+    /// Waits for the limits and reserves a call; `false` where a quota of the day is used up.
+    async fn reserve(&self, api: &Api, class: Class) -> Result<bool> {
         let _turn = api.gate.turn(class).await;
         loop {
             if let Some(left) = api.pace.banned_for().filter(|left| *left > LONGEST_WAIT) {
@@ -133,7 +189,8 @@ impl Limits {
                 turns.push(gate.turn(class).await);
             }
             if !api.shared.is_empty() {
-                match self.shared.reserve(&api.shared).await {
+                match self.shared.reserve(&api.shared, &api.counts).await {
+                    Slot::UsedUp => return Ok(false),
                     Slot::After(delay) => tokio::time::sleep(delay).await,
                     Slot::AskAgain(delay) => {
                         drop(turns);
@@ -144,7 +201,7 @@ impl Limits {
             }
             // A stop may have come while this call waited for its turn.
             if api.pace.banned_for().is_none() {
-                return Ok(began.elapsed());
+                return Ok(true);
             }
         }
     }
@@ -165,96 +222,18 @@ impl From<Limit> for Rate {
     }
 }
 
-fn to_share(key: String, rate: Rate) -> SharedLimit {
-    SharedLimit { key, emission: rate.emission(), burst: rate.burst.get() }
+/// Waits for a time that is short enough for it; for a longer one the caller is to come back.
+async fn wait_or_refuse(delay: Duration, text: &'static str) -> Result<()> {
+    if delay > LONGEST_WAIT {
+        let kind = ErrorKind::Throttled { retry_after: Some(delay.min(LOOK_AGAIN)) };
+        return Err(Error::new(kind, text));
+    }
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::telemetry::metrics::Metrics;
-
-    fn limit(per_second: u32, burst: u32) -> Limit {
-        Limit {
-            per_second: NonZeroU32::new(per_second).unwrap(),
-            burst: NonZeroU32::new(burst).unwrap(),
-        }
-    }
-
-    fn shared() -> Arc<SharedLimits> {
-        let metrics = Arc::new(Metrics::try_new().unwrap());
-        Arc::new(SharedLimits::new(None, NonZeroU32::MIN, metrics))
-    }
-
-    fn alone(documented: &'static [QuotaSpec], lowered: &BTreeMap<String, Limit>) -> Limits {
-        Limits::new(documented, lowered, "shop".to_owned(), None, shared())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_ban_stops_its_own_api_for_as_long_as_the_channel_said() {
-        const DOCUMENTED: &[QuotaSpec] = &[
-            QuotaSpec { api: "orders", per_second: 100, burst: 100 },
-            QuotaSpec { api: "stock", per_second: 100, burst: 100 },
-        ];
-        let limits = alone(DOCUMENTED, &BTreeMap::new());
-        limits.ban("orders", Duration::from_secs(7)).await;
-        assert!(limits.wait("orders", Class::Poll).await.unwrap() >= Duration::from_secs(7));
-        assert!(limits.wait("stock", Class::Poll).await.unwrap() < Duration::from_secs(1));
-        limits.ban("no limit known", Duration::from_secs(3)).await;
-        let waited = limits.wait("no limit known", Class::Poll).await.unwrap();
-        assert!(waited >= Duration::from_secs(3));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_long_ban_is_not_waited_for() {
-        let limits = alone(&[], &BTreeMap::new());
-        limits.ban("orders", Duration::from_hours(1)).await;
-        let refused = limits.wait("orders", Class::Poll).await.unwrap_err();
-        assert_eq!(refused.kind().retry_after(), Some(Duration::from_hours(1)));
-    }
-
-    #[tokio::test]
-    async fn a_ban_that_comes_while_a_call_waits_for_its_turn_holds_for_that_call_too() {
-        const DOCUMENTED: &[QuotaSpec] = &[QuotaSpec { api: "orders", per_second: 4, burst: 1 }];
-        let limits = alone(DOCUMENTED, &BTreeMap::new());
-        limits.wait("orders", Class::Poll).await.unwrap();
-        let ban = Duration::from_millis(600);
-        let (waited, ()) =
-            tokio::join!(limits.wait("orders", Class::Poll), limits.ban("orders", ban));
-        assert!(waited.unwrap() >= ban);
-    }
-
-    #[tokio::test]
-    async fn a_config_lowers_a_limit_and_never_raises_it() {
-        const DOCUMENTED: &[QuotaSpec] = &[QuotaSpec { api: "orders", per_second: 2, burst: 1 }];
-        let lowered = BTreeMap::from([
-            ("orders".to_owned(), limit(50, 50)),
-            ("others".to_owned(), limit(3, 4)),
-        ]);
-        let limits = alone(DOCUMENTED, &lowered);
-        assert_eq!(limits.rate("orders"), Some(Rate::from(limit(2, 1))));
-        assert_eq!(limits.rate("others"), Some(Rate::from(limit(3, 4))));
-        assert_eq!(limits.rate("no limit known"), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn shops_of_one_application_share_its_limit() {
-        const DOCUMENTED: &[QuotaSpec] = &[QuotaSpec { api: "orders", per_second: 97, burst: 97 }];
-        let (shared, none) = (shared(), BTreeMap::new());
-        let of_app = BTreeMap::from([(App::ALL.to_owned(), limit(10, 1))]);
-        let app = Arc::new(App::new("app".to_owned(), of_app));
-        let shop = |name: &str| {
-            let (app, shared) = (Some(Arc::clone(&app)), Arc::clone(&shared));
-            Limits::new(DOCUMENTED, &none, name.to_owned(), app, shared)
-        };
-        let (one, other) = (shop("one"), shop("other"));
-        let began = Instant::now();
-        for _ in 0..5 {
-            one.wait("orders", Class::Poll).await.unwrap();
-            other.wait("refunds", Class::Poll).await.unwrap();
-        }
-        let spacing = Rate::from(limit(10, 1)).emission();
-        assert!(began.elapsed() >= spacing * 9, "{:?}", began.elapsed());
-        assert!(began.elapsed() <= spacing * 10, "{:?}", began.elapsed());
-    }
+fn to_share(key: String, rate: Rate) -> SharedLimit {
+    SharedLimit { key, emission: rate.emission(), burst: rate.burst.get() }
 }

@@ -1,5 +1,8 @@
 //! Limits that several processes share: reserved in Redis, kept to at the channel.
 
+/// Quotas of a day.
+mod daily;
+
 use crate::support::{Channel, Erp, Proxy, Setup, busiest_second, eventually, spawn, unique};
 use channel_gateway::store::{Lives, RedisStore, SharedLimit, Slot, Slots};
 use serde_json::json;
@@ -26,12 +29,13 @@ async fn three_who_share_a_limit_keep_it_together_and_use_it_up() {
             spawn(async move {
                 let mut sent = Vec::new();
                 while sent.len() < 80 {
-                    match store.reserve(&[limit("shop", 100, 10)]).await.unwrap() {
+                    match store.reserve(&[limit("shop", 100, 10)], &[]).await.unwrap().slot {
                         Slot::After(delay) => {
                             tokio::time::sleep(delay).await;
                             sent.push(Instant::now());
                         }
                         Slot::AskAgain(delay) => tokio::time::sleep(delay).await,
+                        Slot::UsedUp => panic!("no quota of the day was asked for"),
                     }
                 }
                 sent
@@ -56,9 +60,11 @@ async fn a_stop_is_for_everybody_at_that_limit_and_for_nobody_else() {
     let (one, other) = (store(&prefix), store(&prefix));
     one.ban("shop", Duration::from_secs(7)).await.unwrap();
     let limits = [limit("shop", 100, 10)];
-    let Slot::After(delay) = other.reserve(&limits).await.unwrap() else { panic!("not reserved") };
+    let Slot::After(delay) = other.reserve(&limits, &[]).await.unwrap().slot else {
+        panic!("not reserved")
+    };
     assert!(delay > Duration::from_secs(5) && delay <= Duration::from_secs(7), "{delay:?}");
-    let free = other.reserve(&[limit("other shop", 100, 10)]).await.unwrap();
+    let free = other.reserve(&[limit("other shop", 100, 10)], &[]).await.unwrap().slot;
     assert_eq!(free, Slot::After(Duration::ZERO));
 }
 
@@ -66,12 +72,13 @@ async fn a_stop_is_for_everybody_at_that_limit_and_for_nobody_else() {
 async fn an_application_is_not_charged_for_a_call_that_its_shop_may_not_make_yet() {
     let store = store(&unique("apps"));
     let both = [limit("shop", 1, 1), limit("app", 100, 2)];
-    assert_eq!(store.reserve(&both).await.unwrap(), Slot::After(Duration::ZERO));
+    let reserve = async |limits: &[SharedLimit]| store.reserve(limits, &[]).await.unwrap().slot;
+    assert_eq!(reserve(&both).await, Slot::After(Duration::ZERO));
     for _ in 0..5 {
-        assert!(matches!(store.reserve(&both).await.unwrap(), Slot::AskAgain(_)));
+        assert!(matches!(reserve(&both).await, Slot::AskAgain(_)));
     }
     let other = [limit("other shop", 1, 1), limit("app", 100, 2)];
-    assert_eq!(store.reserve(&other).await.unwrap(), Slot::After(Duration::ZERO));
+    assert_eq!(reserve(&other).await, Slot::After(Duration::ZERO));
 }
 
 const PARCELS: u64 = 120;
