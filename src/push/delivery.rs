@@ -14,6 +14,8 @@ use tokio::time::Instant;
 pub(super) const WORKERS: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Pause of a command whose shop has lost its authorization.
+const UNAUTHORIZED_PAUSE: Duration = Duration::from_mins(1);
 /// Longest pause that a channel's own word is followed for before it is asked again.
 const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
@@ -52,12 +54,16 @@ impl Delivery {
 pub(super) fn pause(tries: u32, error: &Error) -> Duration {
     let doubled = FIRST_PAUSE * 2_u32.saturating_pow(tries.clamp(1, 10) - 1);
     let asked = error.kind().retry_after().unwrap_or_default();
-    doubled.min(LONGEST_PAUSE).max(asked.min(LONGEST_ASKED))
+    // Nobody mends an authorization within seconds.
+    let is_mended_by_people = error.kind() == ErrorKind::Unauthorized;
+    let mending = if is_mended_by_people { UNAUTHORIZED_PAUSE } else { Duration::ZERO };
+    doubled.min(LONGEST_PAUSE).max(asked.min(LONGEST_ASKED)).max(mending)
 }
 
-/// Levels are absolute and shipping is safe to repeat by contract, so whatever is not final may be tried again.
+/// Levels are absolute and shipping is safe to repeat by contract, so whatever is not final may be tried again. A shop
+/// without authorization is paused, not its commands refused: somebody may mend it.
 pub(super) fn may_repeat(error: &Error) -> bool {
-    error.kind().is_transient()
+    error.kind().is_transient() || error.kind() == ErrorKind::Unauthorized
 }
 
 /// The word and the reason that the ERP reads.

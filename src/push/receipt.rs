@@ -6,8 +6,8 @@ use crate::config::Topics;
 use crate::shutdown::Shutdown;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use connectors::contract::Error;
 use connectors::contract::model::Timestamp;
+use connectors::contract::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -115,6 +115,9 @@ pub struct Reason {
     /// The channel's own code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_code: Option<String>,
+    /// What to do, for a person.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
 
 impl From<&Error> for Reason {
@@ -123,7 +126,28 @@ impl From<&Error> for Reason {
             kind: error.kind().label().to_owned(),
             message: error.context().to_owned(),
             channel_code: error.channel_code().map(str::to_owned),
+            advice: advice(error.kind()).to_owned(),
         }
+    }
+}
+
+/// What whoever sent the command can do about a failure of this kind.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Rejected => {
+            "correct the command and send it again, a level with a newer version"
+        }
+        ErrorKind::Unauthorized => "have the seller authorize the shop again, then send it again",
+        ErrorKind::BadSignature => {
+            "correct the application's secret in the config, then send it again"
+        }
+        ErrorKind::Unsupported => "the channel has no such call: do it in its own back office",
+        ErrorKind::Conflict => {
+            "decide which number is right: to change what the channel has, send it with `replace`"
+        }
+        ErrorKind::Malformed => "look at the channel whether it has it; its answer made no sense",
+        ErrorKind::Unavailable => "look at the channel whether it has it, and send it again if not",
+        ErrorKind::Throttled { .. } => "send it again later",
     }
 }
 

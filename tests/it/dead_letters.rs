@@ -28,6 +28,7 @@ async fn start_elsewhere(channel: &Channel, setup: &Setup) -> Gateway {
         fake: Arc::clone(&channel.fake),
         shop: FakeShop { shop, ..channel.shop.clone() },
         address: channel.address,
+        timed: None,
     };
     elsewhere.serve(setup.clone(), ENABLE, "").start().await
 }

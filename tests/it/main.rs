@@ -3,6 +3,9 @@
 /// Every channel, in every direction.
 #[cfg(test)]
 mod channels;
+/// Processes that die, come and go.
+#[cfg(test)]
+mod chaos;
 /// The command line: configs, signatures, schemas.
 #[cfg(test)]
 mod config;

@@ -12,11 +12,20 @@ use tokio::time::Instant;
 
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Passes everything on, and writes down the time.
+/// A call as the channel saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) at: Instant,
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+    pub(crate) status: u16,
+}
+
+/// Passes everything on, and writes it down.
 #[derive(Debug)]
 pub(crate) struct Timed {
     fake: Arc<dyn Fake>,
-    calls: Mutex<Vec<Instant>>,
+    calls: Mutex<Vec<Call>>,
     /// What the channel believes the time to be; none for the true one.
     believed: Option<Timestamp>,
 }
@@ -35,9 +44,18 @@ impl Timed {
         self.calls.lock().len()
     }
 
-    /// Most calls in any second.
+    /// Every call so far.
+    pub(crate) fn all(&self) -> Vec<Call> {
+        self.calls.lock().clone()
+    }
+
+    /// Most calls to one path in any second.
     pub(crate) fn busiest_second(&self) -> usize {
-        busiest_second(&self.calls.lock())
+        let mut by_path: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
+        for call in self.all() {
+            by_path.entry(call.path).or_default().push(call.at);
+        }
+        by_path.values().map(|moments| busiest_second(moments)).max().unwrap_or_default()
     }
 }
 
@@ -55,8 +73,12 @@ impl Fake for Timed {
     }
 
     fn handle(&self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
-        self.calls.lock().push(Instant::now());
-        self.fake.handle(request, self.believed.unwrap_or(now))
+        let at = Instant::now();
+        let answer = self.fake.handle(request, self.believed.unwrap_or(now));
+        let path = request.uri().path().to_owned();
+        let (body, status) = (request.body().clone(), answer.status().as_u16());
+        self.calls.lock().push(Call { at, path, body, status });
+        answer
     }
 
     fn create_order(&self, shop: &ShopId, seed: u64, now: Timestamp) -> OrderId {
