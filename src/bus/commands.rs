@@ -47,16 +47,22 @@ impl KafkaCommands {
         topics: &[&str],
     ) -> KafkaResult<Self> {
         let offsets = Arc::<Offsets>::default();
-        let consumer: StreamConsumer<Assignments> = client_config(bootstrap, settings, secrets)
-            .set("group.id", &settings.group)
-            .set("enable.auto.commit", "true")
+        let mut config = client_config(bootstrap, settings, secrets);
+        config
             .set("auto.commit.interval.ms", "1000")
-            // Without this librdkafka stores an offset before the command is handed over, and a crash loses it.
-            .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             .set("session.timeout.ms", "15000")
             .set("queued.max.messages.kbytes", "16384")
-            .set("reconnect.backoff.max.ms", "1000")
+            .set("reconnect.backoff.max.ms", "1000");
+        // The operator's word counts, but for what a promise hangs on.
+        for (name, value) in &settings.properties {
+            config.set(name, value);
+        }
+        let consumer: StreamConsumer<Assignments> = config
+            .set("group.id", &settings.group)
+            .set("enable.auto.commit", "true")
+            // Without this librdkafka stores an offset before the command is handed over, and a crash loses it.
+            .set("enable.auto.offset.store", "false")
             .create_with_context(Assignments { offsets: Arc::clone(&offsets) })?;
         consumer.subscribe(topics)?;
         Ok(Self {
