@@ -4,6 +4,7 @@ use super::Parts;
 use super::command::Job;
 use super::receipt::{Kind, Outcome, Reason, Receipts};
 use super::waiting::Waiting;
+use super::waybill::Journal;
 use crate::shops::Shop;
 use crate::shutdown::Shutdown;
 use connectors::contract::{Error, ErrorKind, Result};
@@ -20,6 +21,7 @@ pub(super) struct Delivery {
     pub(super) parts: Parts,
     pub(super) receipts: Receipts,
     pub(super) waiting: Waiting,
+    pub(super) journal: Journal,
     pub(super) shutdown: Shutdown,
     /// Tries of a command whose channel is away.
     pub(super) tries: u32,
@@ -34,13 +36,18 @@ impl Delivery {
 
     /// Waits before the next try. `false` when the gateway goes down meanwhile.
     pub(super) async fn pause(&self, tries: u32, error: &Error) -> bool {
-        let doubled = FIRST_PAUSE * 2_u32.saturating_pow(tries.min(10) - 1);
         let asked = error.kind().retry_after().unwrap_or_default();
         tokio::select! {
             () = self.shutdown.stopped() => false,
-            () = tokio::time::sleep(doubled.max(asked).min(LONGEST_PAUSE)) => true,
+            () = tokio::time::sleep(pause_after(tries).max(asked).min(LONGEST_PAUSE)) => true,
         }
     }
+}
+
+/// Doubled with each try, up to a bound.
+pub(super) fn pause_after(tries: u32) -> Duration {
+    let doubled = FIRST_PAUSE * 2_u32.saturating_pow(tries.min(10).saturating_sub(1));
+    doubled.min(LONGEST_PAUSE)
 }
 
 /// Levels are absolute and shipping is safe to repeat by contract, so whatever is not final may be tried again.
