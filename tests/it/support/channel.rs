@@ -1,6 +1,6 @@
 //! A fake channel on a socket, and the ERP's side of the command topics.
 
-use super::{Setup, kafka, wrong_value};
+use super::{Setup, Tampered, kafka, wrong_value};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::shutdown::Shutdown;
 use channel_gateway::simulate;
@@ -23,18 +23,24 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) async fn start(name: &'static str) -> Self {
+        Self::start_tampered(name).await.0
+    }
+
+    /// The same, with a hand on its answers.
+    pub(crate) async fn start_tampered(name: &'static str) -> (Self, Arc<Tampered>) {
         let shop = FakeShop {
             shop: ShopId::try_new("s1").unwrap(),
             app_key: "12345678".to_owned(),
             secret: super::SECRET.to_owned(),
             token: "test-token".to_owned(),
         };
-        let fake = (connectors::find(name).unwrap().fake)(vec![shop.clone()]);
+        let tampered = Tampered::new((connectors::find(name).unwrap().fake)(vec![shop.clone()]));
+        let fake: Arc<dyn Fake> = Arc::<Tampered>::clone(&tampered);
         let local = "127.0.0.1:0".parse().unwrap();
         // Ends with the test's runtime.
         let address =
             simulate::serve(Arc::clone(&fake), local, &Shutdown::default()).await.unwrap();
-        Self { name, fake, shop, address }
+        (Self { name, fake, shop, address }, tampered)
     }
 
     /// A gateway that serves the channel's shop.

@@ -9,6 +9,7 @@ mod gateway;
 mod partner;
 mod process;
 mod proxy;
+mod tampered;
 mod topic;
 
 pub(crate) use channel::{Channel, Erp, now};
@@ -17,6 +18,7 @@ pub(crate) use gateway::{Gateway, SECRET, Setup};
 pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
 pub(crate) use process::{Process, run};
 pub(crate) use proxy::Proxy;
+pub(crate) use tampered::{Fate, Tampered};
 pub(crate) use topic::{Seen, Topic};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,0 +1,144 @@
+//! Who goes first, and who waits for whom.
+
+use super::{ENABLE, TELL, command, outcome, parcel, partner, results};
+use crate::support::{Channel, Erp, Fate, Proxy, Setup, eventually, now};
+use connectors::contract::model::OrderId;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Calls that a lane makes at once: by so many places what is sent may differ from the order in which it was taken.
+const AT_ONCE: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_urgent_parcel_goes_first_and_one_without_deadline_has_a_day() {
+    const WAITING: usize = 24;
+    let (channel, hand) = Channel::start_tampered("partner").await;
+    let way = Proxy::to(&channel.address.to_string()).await;
+    let gateway = channel.serve_at(Setup::new("urgent"), way.address, ENABLE, "").start().await;
+    let erp = Erp::new(&gateway.setup);
+    way.hold();
+    for seed in 0..AT_ONCE {
+        let order = channel.order(seed as u64);
+        command(&erp, &parcel(&order, &format!("BUSY{seed}"))).await;
+    }
+    let queue = gateway.app.metrics().push_queue.with_label_values(&["waybill"]);
+    let push = &gateway.app.metrics().quota_wait_seconds.with_label_values(&["partner"]);
+    eventually("everybody is busy", async || {
+        (push.get_sample_count() == AT_ONCE as u64 && queue.get() == 0).then_some(())
+    })
+    .await;
+    let mut expected = Vec::new();
+    for seed in 0..WAITING {
+        let order = channel.order(100 + seed as u64);
+        let number = format!("WAIT{seed:02}");
+        let mut command_of = parcel(&order, &number);
+        // The last to come is the most urgent; every sixth has no deadline.
+        let hours = if seed % 6 == 5 { 24 } else { WAITING - seed - 1 };
+        if seed % 6 != 5 {
+            let ship_by = now().plus(Duration::from_secs(3600 * hours as u64));
+            command_of["ship_by"] = json!(ship_by.to_string());
+        }
+        expected.push((hours, seed, number));
+        command(&erp, &command_of).await;
+    }
+    eventually("all wait", async || (queue.get() == WAITING as i64).then_some(())).await;
+    way.release();
+    results(&gateway, AT_ONCE + WAITING).await;
+    expected.sort();
+    let sent: Vec<String> = hand.asked(&[TELL, "WAIT"]);
+    assert_eq!(sent.len(), WAITING);
+    for (place, (_, _, number)) in expected.iter().enumerate() {
+        let at = sent.iter().position(|call| call.contains(number.as_str())).unwrap();
+        assert!(at.abs_diff(place) <= AT_ONCE, "{number} is {at} and not {place}: {sent:#?}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_away_for_some_orders_stops_neither_the_others_nor_the_end() {
+    let (channel, hand, gateway, erp) = partner("parked", &["push.tries = 1000"]).await;
+    let orders = |from: u64| (from..from + 6).map(|seed| channel.order(seed));
+    let away: Vec<OrderId> = orders(0).collect();
+    let here: Vec<OrderId> = orders(100).collect();
+    let ids: Vec<String> = away.iter().map(ToString::to_string).collect();
+    hand.rule(
+        move |call| {
+            if ids.iter().any(|id| call.contains(id)) { Fate::Away } else { Fate::Answered }
+        },
+    );
+    for (order, number) in away.iter().chain(&here).zip(1..) {
+        command(&erp, &parcel(order, &format!("SF{number:02}"))).await;
+    }
+    // Of an order that waits the second parcel waits too.
+    command(&erp, &parcel(&away[0], "SF99")).await;
+    let seen = results(&gateway, 6).await;
+    assert!(seen.keys().all(|number| number.as_str() > "SF06"), "{seen:#?}");
+    assert!(seen.values().all(|result| outcome(result) == "ok"), "{seen:#?}");
+    let metrics = gateway.app.metrics().clone();
+    eventually("all six are parked", async || (metrics.push_parked.get() == 6).then_some(())).await;
+    let setup = gateway.setup.clone();
+    let began = Instant::now();
+    gateway.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "the end waits for nobody who is parked");
+
+    hand.rule(|_| Fate::Answered);
+    let second = setup.start().await;
+    let mut topic = second.topic("push_results");
+    let ended = |number: &str, outcome: &str, seen: &[crate::support::Seen]| {
+        seen.iter().any(|it| it.value["number"] == number && it.value["outcome"] == outcome)
+    };
+    topic
+        .until_such("everything has its result", |seen| {
+            (1..=12).all(|number| ended(&format!("SF{number:02}"), "ok", seen))
+                && ended("SF99", "conflict", seen)
+        })
+        .await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parcels_of_one_order_are_told_apart_and_none_is_a_conflict() {
+    let (channel, hand) = Channel::start_tampered("taobao").await;
+    let enable = "\"orders\", \"waybills\"";
+    let gateway = channel.serve(Setup::new("split").polls_quickly(), enable, "").start().await;
+    for seed in 0..8 {
+        channel.order(seed);
+    }
+    let mut orders = gateway.topic("orders");
+    let seen = orders
+        .until_such("an order of several lines", |seen| {
+            seen.iter().any(|order| order.value["lines"].as_array().unwrap().len() >= 2)
+        })
+        .await;
+    let order = seen.iter().find(|order| order.value["lines"].as_array().unwrap().len() >= 2);
+    let order = &order.unwrap().value;
+    let lines: Vec<Value> = order["lines"].as_array().unwrap().clone();
+    let command_of = |number: &str, lines: &[Value]| {
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|line| json!({"line_id": line["line_id"], "quantity": line["quantity"]}))
+            .collect();
+        json!({"channel": "taobao", "shop": "s1", "order_id": order["order_id"], "carrier": "SF",
+               "number": number, "lines": lines})
+    };
+    // The second does not arrive at first; the list then shows the other parcel alone.
+    let told = AtomicU32::new(0);
+    hand.rule(move |call| {
+        let is_second = call.contains("offline.send") && call.contains("SF1000000000002");
+        let is_first_time = is_second && told.fetch_add(1, Ordering::SeqCst) == 0;
+        if is_first_time { Fate::Away } else { Fate::Answered }
+    });
+    let erp = Erp::new(&gateway.setup);
+    command(&erp, &command_of("SF1000000000001", &lines[..1])).await;
+    command(&erp, &command_of("SF1000000000002", &lines[1..])).await;
+    let seen = results(&gateway, 2).await;
+    assert!(seen.values().all(|result| outcome(result) == "ok"), "{seen:#?}");
+    let id = OrderId::try_new(order["order_id"].as_str().unwrap()).unwrap();
+    let mut numbers = channel.numbers(&id);
+    numbers.sort();
+    assert_eq!(numbers, ["SF1000000000001", "SF1000000000002"]);
+    assert_eq!(hand.asked(&["offline.send", "SF1000000000001"]).len(), 1);
+    gateway.stop().await;
+}
