@@ -12,6 +12,8 @@
 //! What is kept: ids of lines and refunds, and the channel's word for the reason. No personal data; the key is a hash.
 
 mod facts;
+#[cfg(test)]
+mod tests;
 
 pub use facts::{Held, Reason, of_order, of_refund};
 
