@@ -75,7 +75,8 @@ async fn the_next_process_knows_that_an_order_is_held() {
 async fn where_an_order_can_be_read_the_channel_says_whether_it_is_still_held() {
     let (channel, hand) = Channel::start_tampered("taobao").await;
     let enable = ENABLE.replace("\"webhooks\"", "\"orders\", \"refunds\"");
-    let gateway = channel.serve(Setup::new("reread").polls_quickly(), &enable, "").start().await;
+    let setup = Setup::new("reread").polls_quickly().with("push.tries = 1");
+    let gateway = channel.serve(setup, &enable, "").start().await;
     let id = channel.order(1);
     let refund = channel.fake.create_refund(&channel.shop.shop, &id, now());
     let mut refunds = gateway.topic("refunds");
@@ -90,6 +91,12 @@ async fn where_an_order_can_be_read_the_channel_says_whether_it_is_still_held() 
     command(&erp, &parcel).await;
     assert_held(&results(&gateway, 1).await["SF1234567890123"], "a refund is open");
     assert!(hand.asked(&[".send"]).is_empty(), "no writing call was spent");
+    // What cannot be asked is not taken for settled.
+    let is_asked = |call: &str| call.contains("taobao.trade.fullinfo.get");
+    hand.rule(move |call| if is_asked(call) { Fate::Away } else { Fate::Answered });
+    command(&erp, &parcel).await;
+    assert_held(&results(&gateway, 2).await["SF1234567890123"], "cannot be asked");
+    assert!(hand.asked(&[".send"]).is_empty());
     // Nobody tells the gateway that it is settled; it asks.
     hand.rule(|call| {
         if call.contains("taobao.trade.fullinfo.get") || call.contains("taobao.refund.get") {
@@ -99,7 +106,7 @@ async fn where_an_order_can_be_read_the_channel_says_whether_it_is_still_held() 
         }
     });
     command(&erp, &parcel).await;
-    assert_eq!(outcome(&results(&gateway, 2).await["SF1234567890123"]), "ok");
+    assert_eq!(outcome(&results(&gateway, 3).await["SF1234567890123"]), "ok");
     assert_eq!(channel.numbers(&id), ["SF1234567890123"]);
     gateway.stop().await;
 }

@@ -176,10 +176,13 @@ async fn a_command_that_comes_again_after_a_restart_costs_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_before_the_answer_is_there_the_parcel_is_told_once_and_has_its_result() {
+async fn killed_before_an_answer_or_an_offset_is_there_each_parcel_is_told_once_and_has_a_result() {
     let (channel, hand) = Channel::start_tampered("partner").await;
     let way = Proxy::to(&channel.address.to_string()).await;
-    let setup = Setup::new("killed");
+    // What the operator says counts: offsets are kept back, and the group soon misses who was killed.
+    let setup = Setup::new("killed")
+        .with("kafka.properties.\"auto.commit.interval.ms\" = \"60000\"")
+        .with("kafka.properties.\"session.timeout.ms\" = \"6000\"");
     let first = channel.serve_at(setup.clone(), way.address, ENABLE, "");
     let orders = [channel.order(1), channel.order(2)];
     let process = Process::start(&first).await;
@@ -208,6 +211,9 @@ async fn killed_before_the_answer_is_there_the_parcel_is_told_once_and_has_its_r
         seen.iter().any(|result| result.value["number"] == number && outcome(&result.value) == "ok")
     };
     topic.until_such("both are ok", |seen| has(seen, "SF1") && has(seen, "SF2")).await;
+    // The first was reported and its offset not stored; it is reported again, and not told again.
+    let of_first = |seen: &[Seen]| seen.iter().filter(|it| it.value["number"] == "SF1").count();
+    topic.until_such("the first is reported again", |seen| of_first(seen) == 2).await;
     for (order, number) in orders.iter().zip(["SF1", "SF2"]) {
         assert_eq!(hand.asked(&[TELL, number]).len(), 1, "{number} was told once");
         assert_eq!(channel.numbers(order), [number]);

@@ -3,6 +3,7 @@
 use super::{ENABLE, TELL, command, outcome, parcel, partner, results};
 use crate::support::{Channel, Erp, Fate, Proxy, Setup, eventually, now};
 use connectors::contract::model::OrderId;
+use connectors::testkit::Faults;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tokio::time::Instant;
 
 /// Calls that a lane makes at once: by so many places what is sent may differ from the order in which it was taken.
 const AT_ONCE: usize = 4;
+const FIRST: &str = "SF1000000000001";
+const SECOND: &str = "SF1000000000002";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_most_urgent_parcel_goes_first_and_one_without_deadline_has_a_day() {
@@ -99,8 +102,23 @@ async fn a_channel_that_is_away_for_some_orders_stops_neither_the_others_nor_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parcels_of_one_order_are_told_apart_and_none_is_a_conflict() {
-    let (channel, hand) = Channel::start_tampered("taobao").await;
+async fn a_channel_that_limits_calls_makes_a_parcel_wait_and_costs_it_no_try() {
+    let (channel, _, gateway, erp) = partner("limited", &["push.tries = 1"]).await;
+    let order = channel.order(1);
+    channel.fake.set_faults(Faults { throttle_every: 1, ..Faults::default() });
+    command(&erp, &parcel(&order, "SF1")).await;
+    let parked = &gateway.app.metrics().push_parked;
+    eventually("it waits", async || (parked.get() == 1).then_some(())).await;
+    channel.fake.set_faults(Faults::default());
+    let result = &results(&gateway, 1).await["SF1"];
+    assert_eq!(outcome(result), "ok", "{result:#}");
+    assert_eq!(parked.get(), 0);
+    gateway.stop().await;
+}
+
+/// Two parcels of one order, of which one call has another fate the first time.
+async fn two_parcels(name: &'static str, call: &'static str, number: &'static str, fate: Fate) {
+    let (channel, hand) = Channel::start_tampered(name).await;
     let enable = "\"orders\", \"waybills\"";
     let gateway = channel.serve(Setup::new("split").polls_quickly(), enable, "").start().await;
     for seed in 0..8 {
@@ -120,25 +138,36 @@ async fn parcels_of_one_order_are_told_apart_and_none_is_a_conflict() {
             .iter()
             .map(|line| json!({"line_id": line["line_id"], "quantity": line["quantity"]}))
             .collect();
-        json!({"channel": "taobao", "shop": "s1", "order_id": order["order_id"], "carrier": "SF",
+        json!({"channel": name, "shop": "s1", "order_id": order["order_id"], "carrier": "SF",
                "number": number, "lines": lines})
     };
-    // The second does not arrive at first; the list then shows the other parcel alone.
     let told = AtomicU32::new(0);
-    hand.rule(move |call| {
-        let is_second = call.contains("offline.send") && call.contains("SF1000000000002");
-        let is_first_time = is_second && told.fetch_add(1, Ordering::SeqCst) == 0;
-        if is_first_time { Fate::Away } else { Fate::Answered }
+    hand.rule(move |asked| {
+        let is_it = asked.contains(call) && asked.contains(number);
+        let is_first_time = is_it && told.fetch_add(1, Ordering::SeqCst) == 0;
+        if is_first_time { fate } else { Fate::Answered }
     });
     let erp = Erp::new(&gateway.setup);
-    command(&erp, &command_of("SF1000000000001", &lines[..1])).await;
-    command(&erp, &command_of("SF1000000000002", &lines[1..])).await;
+    command(&erp, &command_of(FIRST, &lines[..1])).await;
+    command(&erp, &command_of(SECOND, &lines[1..])).await;
     let seen = results(&gateway, 2).await;
     assert!(seen.values().all(|result| outcome(result) == "ok"), "{seen:#?}");
     let id = OrderId::try_new(order["order_id"].as_str().unwrap()).unwrap();
     let mut numbers = channel.numbers(&id);
     numbers.sort();
-    assert_eq!(numbers, ["SF1000000000001", "SF1000000000002"]);
-    assert_eq!(hand.asked(&["offline.send", "SF1000000000001"]).len(), 1);
+    assert_eq!(numbers, [FIRST, SECOND]);
     gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parcels_of_one_order_are_told_apart_and_none_is_a_conflict() {
+    // The second does not arrive at first; the list then shows the other parcel alone.
+    two_parcels("taobao", "offline.send", SECOND, Fate::Away).await;
+    two_parcels("taobao", "offline.send", SECOND, Fate::Lost).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_parcel_is_told_in_steps_the_next_step_follows_a_lost_answer() {
+    // The shop then takes the order for shipped whole, and must be told that it is not.
+    two_parcels("ecshop", "create_ome_delivery", FIRST, Fate::Lost).await;
 }
