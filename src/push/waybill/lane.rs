@@ -78,9 +78,13 @@ impl Lane {
         };
         let mut state = self.state.lock();
         state.queue.put(order, ship_by, parcel);
+        self.help(&mut state);
+    }
+
+    /// Lets one more work, if there is room for one.
+    fn help(self: &Arc<Self>, state: &mut State) {
         if state.workers < WORKERS {
             state.workers += 1;
-            drop(state);
             let worker = Worker(Arc::clone(self));
             self.delivery.shutdown.spawn(async move { worker.run().await });
         }
@@ -88,13 +92,17 @@ impl Lane {
 
     /// The next parcel, waiting for a parked one if there is nothing else. None means that this worker is not needed, or
     /// that the gateway stops: it is no longer counted.
-    pub(super) async fn next(&self) -> Option<Entry<Parcel>> {
+    pub(super) async fn next(self: &Arc<Self>) -> Option<Entry<Parcel>> {
         loop {
             let until = {
                 let mut state = self.state.lock();
                 match state.queue.take(Instant::now()) {
                     Next::Take(mut entry) => {
                         state.budget = BUDGET.min(state.budget + 1);
+                        // Parked parcels come due together, and somebody must wait for those that do not.
+                        if state.queue.has_more() && !state.is_watched {
+                            self.help(&mut state);
+                        }
                         drop(state);
                         self.delivery.waiting.shrink(Kind::Waybill, 1);
                         if std::mem::take(&mut entry.item.is_parked) {

@@ -99,6 +99,11 @@ impl<T> Queue<T> {
         self.parked.first().map_or(Next::Nothing, |(until, _)| Next::Wait(*until))
     }
 
+    /// Whether something is ready, or parked.
+    pub(super) fn has_more(&self) -> bool {
+        !self.ready.is_empty() || !self.parked.is_empty()
+    }
+
     /// Gives an order free for its next parcel.
     pub(super) fn done(&mut self, order: &OrderId) {
         let Some(line) = self.orders.get_mut(order) else { return };

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use connectors::contract::model::{OrderId, RefundId, ShopId, Timestamp};
 use connectors::testkit::{Delivery, Fake, FakeStream, Faults};
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub(crate) enum Fate {
     Lost,
     /// Nobody is there.
     Away,
+    /// Refused for exceeding a limit, with this many seconds to wait.
+    Limited(&'static str),
     /// Answered with one text in the place of another.
     Changed(&'static str, &'static str),
 }
@@ -65,17 +68,24 @@ impl Fake for Tampered {
         let call = format!("{} {}\n{body}", request.method(), request.uri());
         let fate = (self.rule.lock())(&call);
         self.asked.lock().push(call);
-        let nothing = || {
+        let refused = |status| {
             let mut response = Response::new(Bytes::new());
-            *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+            *response.status_mut() = status;
             response
         };
-        if fate == Fate::Away {
-            return nothing();
+        let nothing = || refused(StatusCode::GATEWAY_TIMEOUT);
+        match fate {
+            Fate::Away => return nothing(),
+            Fate::Limited(seconds) => {
+                let mut response = refused(StatusCode::TOO_MANY_REQUESTS);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+                return response;
+            }
+            Fate::Answered | Fate::Lost | Fate::Changed(..) => {}
         }
         let answer = self.inner.handle(request, now);
         match fate {
-            Fate::Answered | Fate::Away => answer,
+            Fate::Answered | Fate::Away | Fate::Limited(_) => answer,
             Fate::Lost => nothing(),
             Fate::Changed(from, to) => {
                 answer.map(|body| String::from_utf8_lossy(&body).replace(from, to).into())

@@ -60,8 +60,12 @@ async fn the_most_urgent_parcel_goes_first_and_one_without_deadline_has_a_day() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_is_away_for_some_orders_stops_neither_the_others_nor_the_end() {
-    let (channel, hand, gateway, erp) = partner("parked", &["push.tries = 1000"]).await;
+async fn a_channel_that_is_away_for_some_orders_does_not_stop_the_others() {
+    let (channel, hand) = Channel::start_tampered("partner").await;
+    let way = Proxy::to(&channel.address.to_string()).await;
+    let setup = Setup::new("parked").with("push.tries = 1000");
+    let gateway = channel.serve_at(setup, way.address, ENABLE, "").start().await;
+    let erp = Erp::new(&gateway.setup);
     let orders = |from: u64| (from..from + 6).map(|seed| channel.order(seed));
     let away: Vec<OrderId> = orders(0).collect();
     let here: Vec<OrderId> = orders(100).collect();
@@ -81,10 +85,18 @@ async fn a_channel_that_is_away_for_some_orders_stops_neither_the_others_nor_the
     assert!(seen.values().all(|result| outcome(result) == "ok"), "{seen:#?}");
     let metrics = gateway.app.metrics().clone();
     eventually("all six are parked", async || (metrics.push_parked.get() == 6).then_some(())).await;
+    // When they come due, they do not wait for each other: a channel that does not answer holds a call for ten seconds.
+    way.hold();
+    let calls = metrics.quota_wait_seconds.with_label_values(&["partner"]);
+    let (before, began) = (calls.get_sample_count(), Instant::now());
+    eventually("a call of each worker", async || {
+        (calls.get_sample_count() >= before + AT_ONCE as u64).then_some(())
+    })
+    .await;
+    assert!(began.elapsed() < Duration::from_secs(9), "they came one by one");
+    way.release();
     let setup = gateway.setup.clone();
-    let began = Instant::now();
     gateway.stop().await;
-    assert!(began.elapsed() < Duration::from_secs(10), "the end waits for nobody who is parked");
 
     hand.rule(|_| Fate::Answered);
     let second = setup.start().await;
@@ -102,8 +114,9 @@ async fn a_channel_that_is_away_for_some_orders_stops_neither_the_others_nor_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_limits_calls_makes_a_parcel_wait_and_costs_it_no_try() {
-    let (channel, _, gateway, erp) = partner("limited", &["push.tries = 1"]).await;
+async fn a_channel_that_limits_calls_makes_a_parcel_wait_costs_it_no_try_and_does_not_delay_the_end()
+ {
+    let (channel, hand, gateway, erp) = partner("limited", &["push.tries = 1"]).await;
     let order = channel.order(1);
     channel.fake.set_faults(Faults { throttle_every: 1, ..Faults::default() });
     command(&erp, &parcel(&order, "SF1")).await;
@@ -113,7 +126,13 @@ async fn a_channel_that_limits_calls_makes_a_parcel_wait_and_costs_it_no_try() {
     let result = &results(&gateway, 1).await["SF1"];
     assert_eq!(outcome(result), "ok", "{result:#}");
     assert_eq!(parked.get(), 0);
+
+    hand.rule(|_| Fate::Limited("3600"));
+    command(&erp, &parcel(&channel.order(2), "SF2")).await;
+    eventually("it waits for an hour", async || (parked.get() == 1).then_some(())).await;
+    let began = Instant::now();
     gateway.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "the end waits for nobody who is parked");
 }
 
 /// Two parcels of one order, of which one call has another fate the first time.
