@@ -2,12 +2,12 @@
 
 use super::held;
 use super::journal::{self, Step};
-use super::lane::{Lane, Parcel};
+use super::lane::{Asked, Lane, Parcel};
+use super::look::{self, Found, Telling};
 use super::queue::Entry;
 use crate::push::delivery::{judge, not_enabled, pause_after};
 use crate::push::receipt::{Kind, PushResult, push_id};
-use connectors::contract::model::{Shipped, Waybill, WaybillAction};
-use connectors::contract::{Capability, Error, ErrorKind, Result, Session, WaybillSink};
+use connectors::contract::{Capability, Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,21 +23,10 @@ pub(super) struct Worker(pub(super) Arc<Lane>);
 enum Tried {
     /// For good.
     Ended(Result<()>),
-    /// For good, and the journal knew it.
+    /// For good, and the journal has nothing to learn from it.
     Known(Result<()>),
     /// Not now.
     Later(Error),
-}
-
-/// What the channel's own list says of a parcel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// It is there.
-    There,
-    /// It is not, and others are.
-    Others,
-    /// Nothing is.
-    Nothing,
 }
 
 impl Worker {
@@ -79,8 +68,8 @@ impl Worker {
         let Some(sink) = sink else { return Tried::Ended(Err(not_enabled("waybills"))) };
         let key = journal::key(&parcel.job.command);
         let push_id = push_id(&parcel.job.position);
-        if !parcel.looked {
-            parcel.looked = true;
+        if parcel.journal == Asked::Nothing {
+            parcel.journal = Asked::State;
             let entry = delivery.journal.find(&key).await;
             match journal::decide(entry.as_ref(), &push_id, &parcel.job.command) {
                 Step::Call => {}
@@ -95,7 +84,10 @@ impl Worker {
         if parcel.in_doubt {
             found = match telling.look().await {
                 Ok(found) => found,
-                Err(error) => return self.failed(parcel, unsaid(&error)),
+                Err(error) if self.is_over(parcel, &error) => {
+                    return Tried::Ended(Err(look::in_doubt(&error)));
+                }
+                Err(error) => return Tried::Later(error),
             };
             if found == Found::There && !sink.in_steps() {
                 return Tried::Ended(Ok(()));
@@ -105,47 +97,45 @@ impl Worker {
             match held::refusal(delivery, shop, &parcel.job.command).await {
                 Ok(None) => {}
                 Ok(Some(refusal)) => return Tried::Ended(Err(refusal)),
-                Err(error) if error.kind().is_transient() => {
-                    return match self.failed(parcel, error) {
-                        Tried::Ended(_) if !parcel.in_doubt => Tried::Ended(Err(held::unsaid())),
-                        tried => tried,
-                    };
-                }
-                Err(error) => return Tried::Ended(Err(error)),
+                Err(error) if !error.kind().is_transient() => return Tried::Ended(Err(error)),
+                Err(error) if !self.is_over(parcel, &error) => return Tried::Later(error),
+                Err(error) if parcel.in_doubt => return Tried::Ended(Err(look::in_doubt(&error))),
+                Err(_) => return Tried::Ended(Err(held::unsaid())),
             }
         }
-        if !parcel.noted {
+        if parcel.journal != Asked::Sent {
             delivery.journal.note(&key, journal::State::Sent, &push_id).await;
-            parcel.noted = true;
+            parcel.journal = Asked::Sent;
         }
         parcel.job.tries += 1;
-        match telling.tell().await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                parcel.in_doubt = true;
-                match self.failed(parcel, error) {
-                    Tried::Ended(Err(error)) => Tried::Ended(telling.last_word(error).await),
-                    tried => tried,
+        let told = telling.tell().await;
+        match told {
+            Err(error) if error.kind().is_transient() => {
+                parcel.in_doubt |= error.kind() == ErrorKind::Unavailable;
+                if !self.is_over(parcel, &error) {
+                    Tried::Later(error)
+                } else if parcel.in_doubt {
+                    match telling.last_word(&error).await {
+                        Ok(()) => Tried::Ended(Ok(())),
+                        // What a list does not show is no word of the channel's that a later command is bound by.
+                        Err(error) => Tried::Known(Err(error)),
+                    }
+                } else {
+                    Tried::Ended(Err(error))
                 }
             }
-            Err(error) if error.kind().is_transient() => self.failed(parcel, error),
             ended => Tried::Ended(ended),
         }
     }
 
-    /// Counts a try without an answer. A limit is no failure of the parcel's: it waits as long as it is told.
-    fn failed(&self, parcel: &mut Parcel, error: Error) -> Tried {
+    /// Counts a try without an answer, and says whether it was the last. A limit is no failure of the parcel's: it waits as
+    /// long as it is told, for up to a day.
+    fn is_over(&self, parcel: &mut Parcel, error: &Error) -> bool {
         if matches!(error.kind(), ErrorKind::Throttled { .. }) {
-            if parcel.job.read_at.elapsed() < LONGEST_BAN {
-                return Tried::Later(error);
-            }
-            return Tried::Ended(Err(if parcel.in_doubt { unanswered(&error) } else { error }));
+            return parcel.job.read_at.elapsed() >= LONGEST_BAN;
         }
         parcel.failures += 1;
-        if parcel.failures >= self.0.delivery.tries {
-            Tried::Ended(Err(error))
-        } else {
-            Tried::Later(error)
-        }
+        parcel.failures >= self.0.delivery.tries
     }
 
     /// Before the result is published, so that a command which is read again because its result is not there yet finds
@@ -155,7 +145,8 @@ impl Worker {
             Ok(()) => journal::State::Confirmed,
             Err(error) if error.kind() == ErrorKind::Conflict => journal::State::Conflicted,
             // Unknown stays `sent`, and what was never sent stays as it was.
-            Err(error) if error.kind().is_transient() || parcel.in_doubt || !parcel.noted => return,
+            Err(error) if error.kind().is_transient() || parcel.in_doubt => return,
+            Err(_) if parcel.journal != Asked::Sent => return,
             Err(_) => journal::State::Refused,
         };
         let (key, push_id) = (journal::key(&parcel.job.command), push_id(&parcel.job.position));
@@ -183,63 +174,6 @@ impl Worker {
         delivery.observe(Kind::Waybill, shop, &job);
         delivery.receipts.result(result, job.position).await;
         self.0.done(&order);
-    }
-}
-
-/// One parcel and the channel.
-struct Telling<'t> {
-    sink: &'t dyn WaybillSink,
-    session: Session<'t>,
-    waybill: Waybill,
-}
-
-impl Telling<'_> {
-    async fn tell(&self) -> Result<()> {
-        self.sink.ship(&self.session, &self.waybill).await
-    }
-
-    async fn look(&self) -> Result<Found> {
-        let known = self.sink.shipped(&self.session, &self.waybill.order_id).await?;
-        Ok(find(&known, &self.waybill.number))
-    }
-
-    /// When every try ended without an answer, the channel's own list decides, if it can be read.
-    async fn last_word(&self, error: Error) -> Result<()> {
-        let is_whole = self.waybill.lines.is_empty() && self.waybill.action == WaybillAction::Ship;
-        match self.look().await {
-            Ok(Found::There) if !self.sink.in_steps() => Ok(()),
-            Ok(Found::Others) if is_whole => {
-                let text = "the order is shipped, and not with this number";
-                Err(Error::new(ErrorKind::Conflict, text))
-            }
-            Ok(_) | Err(_) => Err(error),
-        }
-    }
-}
-
-/// Whether a number is among those that the channel lists. Channels trim numbers, and some change their case.
-pub(super) fn find(known: &[Shipped], number: &str) -> Found {
-    let is_ours = |shipped: &Shipped| shipped.number.trim().eq_ignore_ascii_case(number.trim());
-    if known.iter().any(is_ours) {
-        Found::There
-    } else if known.is_empty() {
-        Found::Nothing
-    } else {
-        Found::Others
-    }
-}
-
-/// However the reading back failed, it is not known whether the parcel is there.
-fn unsaid(error: &Error) -> Error {
-    if error.kind().is_transient() { error.clone() } else { unanswered(error) }
-}
-
-fn unanswered(error: &Error) -> Error {
-    let text = "a call had no answer, and the channel does not say whether it has the parcel";
-    let unanswered = Error::new(ErrorKind::Unavailable, text);
-    match error.channel_code() {
-        Some(code) => unanswered.code(code),
-        None => unanswered,
     }
 }
 

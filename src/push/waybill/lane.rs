@@ -27,12 +27,20 @@ pub(super) struct Parcel {
     pub(super) failures: u32,
     /// A call left whose result is not known: look before another.
     pub(super) in_doubt: bool,
-    /// The journal was asked.
-    pub(super) looked: bool,
-    /// The journal was told that a call leaves.
-    pub(super) noted: bool,
+    pub(super) journal: Asked,
     /// It waits after a failure, and not for its turn.
     pub(super) is_parked: bool,
+}
+
+/// What the journal was asked and told about a parcel by this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Nothing yet.
+    Nothing,
+    /// How far the parcel has come.
+    State,
+    /// And told that a call leaves.
+    Sent,
 }
 
 /// Parcels of one shop that wait or are under way.
@@ -68,14 +76,8 @@ impl Lane {
         let now = self.delivery.parts.clock.now();
         let ship_by = job.command.ship_by.unwrap_or_else(|| now.plus(PATIENCE)).unix_ms();
         let order = job.command.order_id.clone();
-        let parcel = Parcel {
-            job,
-            failures: 0,
-            in_doubt: false,
-            looked: false,
-            noted: false,
-            is_parked: false,
-        };
+        let parcel =
+            Parcel { job, failures: 0, in_doubt: false, journal: Asked::Nothing, is_parked: false };
         let mut state = self.state.lock();
         state.queue.put(order, ship_by, parcel);
         self.help(&mut state);

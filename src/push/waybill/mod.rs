@@ -10,6 +10,7 @@ mod delivery;
 mod held;
 mod journal;
 mod lane;
+mod look;
 mod queue;
 #[cfg(test)]
 mod tests;

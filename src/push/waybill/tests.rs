@@ -1,8 +1,8 @@
 //! Turns, the journal's advice, and what counts as the same parcel.
 
 use super::command::WaybillCommand;
-use super::delivery::{Found, find};
 use super::journal::{Entry as Noted, State, Step, decide, key};
+use super::look::{Found, find};
 use super::queue::{Entry, Next, Queue};
 use connectors::contract::model::{OrderId, Shipped};
 use proptest::prelude::*;

@@ -154,6 +154,23 @@ async fn another_number_is_a_conflict_and_is_told_again_only_by_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_answered_and_another_number_is_listed_the_next_command_is_told() {
+    let (channel, hand, gateway, erp) = partner("last-word", &["push.tries = 1"]).await;
+    let order = channel.order(1);
+    command(&erp, &parcel(&order, "SF1")).await;
+    results(&gateway, 1).await;
+    hand.rule(|call| if call.contains(TELL) { Fate::Away } else { Fate::Answered });
+    command(&erp, &parcel(&order, "SF2")).await;
+    let result = &results(&gateway, 2).await["SF2"];
+    assert_eq!((outcome(result), &result["tries"]), ("conflict", &json!(1)), "{result:#}");
+    hand.rule(|_| Fate::Answered);
+    command(&erp, &parcel(&order, "SF2")).await;
+    let result = &results(&gateway, 3).await["SF2"];
+    assert_eq!((outcome(result), &result["tries"]), ("conflict", &json!(1)), "{result:#}");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_comes_again_after_a_restart_costs_no_call() {
     let (channel, hand) = Channel::start_tampered("partner").await;
     let first = channel.serve(Setup::new("again"), ENABLE, "").start().await;

@@ -46,7 +46,8 @@ async fn the_most_urgent_parcel_goes_first_and_one_without_deadline_has_a_day() 
         expected.push((hours, seed, number));
         command(&erp, &command_of).await;
     }
-    eventually("all wait", async || (queue.get() == WAITING as i64).then_some(())).await;
+    eventually("all wait", async || (usize::try_from(queue.get()) == Ok(WAITING)).then_some(()))
+        .await;
     way.release();
     results(&gateway, AT_ONCE + WAITING).await;
     expected.sort();
