@@ -4,20 +4,20 @@
 //! drains, streams, pollers and lanes finish what is under way, the producer flushes, and the operators' listener goes last, so that
 //! `/readyz` says "shutting down" for as long as it is true.
 
-use crate::bus::{self, Embedded, KafkaCommands, KafkaPublisher, Publisher};
+use crate::bus::{self, Embedded, KafkaCommands, KafkaPast, KafkaPublisher, Publisher};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Plan, ShopPlan};
-use crate::egress::{self, Account, Guard, ShopApi, Transport};
+use crate::egress::{self, Account, Guard, SharedLimits, ShopApi, Transport};
 use crate::holds::Holds;
 use crate::ingress::{self, Admin, Limits, Listener, Readiness, Webhooks};
 use crate::intake::{self, Intake};
 use crate::seal::Sealer;
-use crate::shops::{Counters, Shop, Shops};
+use crate::shops::{Counters, Shop, Shops, WayOut};
 use crate::shutdown::Shutdown;
-use crate::store::{Dedup, Kv, Lives, MemoryStore, Notes, RedisStore};
+use crate::store::{Dedup, Kv, Lives, MemoryStore, Notes, RedisStore, Slots, Versions};
 use crate::telemetry::metrics::Metrics;
 use crate::{poll, push, stream as streams};
-use connectors::contract::{Capability, ChannelApi};
+use connectors::contract::Capability;
 use futures_util::stream::{self, StreamExt};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -70,6 +70,9 @@ pub struct App {
     _embedded: Option<Embedded>,
 }
 
+/// The store, by what is asked of it.
+type Stores = (Arc<dyn Dedup>, Arc<dyn Kv>, Arc<dyn Versions>, Option<Arc<dyn Slots>>);
+
 /// What all rooms share.
 struct Base {
     clock: Arc<dyn Clock>,
@@ -77,6 +80,9 @@ struct Base {
     sealer: Sealer,
     dedup: Arc<dyn Dedup>,
     kv: Arc<dyn Kv>,
+    versions: Arc<dyn Versions>,
+    /// Shares limits with other processes; none where there are no others.
+    slots: Option<Arc<dyn Slots>>,
     publisher: Arc<KafkaPublisher>,
     bootstrap: String,
 }
@@ -203,14 +209,20 @@ fn base(plan: &Plan, embedded: Option<&Embedded>) -> Result<Base, Error> {
         lease: Duration::from_millis(config.intake.lease_ms),
         remember: Duration::from_secs(config.intake.remember_secs),
     };
-    let (dedup, kv): (Arc<dyn Dedup>, Arc<dyn Kv>) = match &plan.redis_url {
+    let (dedup, kv, versions, slots): Stores = match &plan.redis_url {
         Some(url) => {
             let store = RedisStore::connect(url.expose_str(), &config.store.prefix, lives)?;
-            (Arc::new(store.clone()), Arc::new(store))
+            let store = Arc::new(store);
+            (
+                Arc::<RedisStore>::clone(&store),
+                Arc::<RedisStore>::clone(&store),
+                Arc::<RedisStore>::clone(&store),
+                Some(store),
+            )
         }
         None => {
             let store = Arc::new(MemoryStore::new(lives.lease));
-            (Arc::<MemoryStore>::clone(&store), store)
+            (Arc::<MemoryStore>::clone(&store), Arc::<MemoryStore>::clone(&store), store, None)
         }
     };
     let bootstrap = embedded.map_or_else(|| config.kafka.bootstrap.clone(), Embedded::bootstrap);
@@ -222,6 +234,8 @@ fn base(plan: &Plan, embedded: Option<&Embedded>) -> Result<Base, Error> {
         sealer,
         dedup,
         kv,
+        versions,
+        slots,
         publisher: Arc::new(publisher),
         bootstrap,
     })
@@ -311,6 +325,11 @@ async fn shops(plan: &Plan, base: &Base, transport: &Transport) -> Arc<Shops> {
     let shared = egress::Shared {
         transport: transport.clone(),
         store: Arc::clone(&base.kv),
+        limits: Arc::new(SharedLimits::new(
+            base.slots.clone(),
+            plan.config.egress.processes,
+            Arc::clone(&base.metrics),
+        )),
         sealer: base.sealer.clone(),
         tries: plan.config.egress.tries.get(),
         clock: Arc::clone(&base.clock),
@@ -343,15 +362,17 @@ async fn build_shop(plan: &ShopPlan, shared: &egress::Shared, metrics: &Metrics)
         app_secret: plan.app_secret.clone(),
         token: plan.token.clone(),
         limits: plan.limits.clone(),
+        app_limits: plan.app_limits.clone(),
     };
     let api = ShopApi::new(plan.entry, Arc::clone(&plan.connector), account, shared.clone());
     api.load_token().await;
-    let api: Arc<dyn ChannelApi> = Arc::new(api);
+    let api: Arc<dyn WayOut> = Arc::new(api);
     Arc::new(Shop {
         channel: plan.entry.channel,
         id: plan.id.clone(),
         connector: Arc::clone(&plan.connector),
         keys: plan.keys.clone(),
+        stock_rules: plan.stock_rules.clone(),
         enabled: plan.enabled.clone(),
         api,
         app_key: plan.app_key.clone(),
@@ -394,6 +415,13 @@ fn start_push(
         clock: Arc::clone(&base.clock),
         metrics: Arc::clone(&base.metrics),
         sealer: base.sealer.clone(),
+        versions: Arc::clone(&base.versions),
+        past: Arc::new(KafkaPast::new(
+            &base.bootstrap,
+            &plan.config.kafka,
+            &plan.kafka_secrets,
+            &topics.stock_commands,
+        )),
     };
     push::start(&plan.config.push, topics, &parts, shutdown);
     Ok(())

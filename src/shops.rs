@@ -1,11 +1,53 @@
 //! The table of shops: connector, keys, way out and counters of each. Built once, read by every room.
 
+use crate::config::StockRule;
 use crate::telemetry::metrics::Metrics;
+use async_trait::async_trait;
 use connectors::contract::model::{ShopId, Timestamp};
-use connectors::contract::{Capability, ChannelApi, Connector, Key, Session};
+use connectors::contract::{
+    ApiReply, ApiRequest, Capability, ChannelApi, Connector, Key, Result, Session,
+};
 use prometheus::{Histogram, IntCounter};
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
+
+/// What a call is for. Where a limit is scarce, an earlier class goes first, and no class is left without a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Parcels: late ones are fined.
+    Waybill,
+    /// Orders and refunds that are read.
+    Poll,
+    /// Stock that just sold out: every second of delay sells what is not there.
+    Urgent,
+    /// All other stock.
+    Rest,
+}
+
+impl Class {
+    /// All, the most urgent first.
+    pub const ALL: [Self; 4] = [Self::Waybill, Self::Poll, Self::Urgent, Self::Rest];
+
+    /// The metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waybill => "waybill",
+            Self::Poll => "poll",
+            Self::Urgent => "urgent",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// A way to a channel that paces calls by what they are for.
+#[async_trait]
+pub trait WayOut: Send + Sync + Debug {
+    /// Signs, paces, sends, and repeats what may be repeated; an answer that the connector judged a success.
+    async fn call(&self, request: ApiRequest, class: Class) -> Result<ApiReply>;
+    /// The channel said that the shop's authorization has ended.
+    fn authorization_ended(&self);
+}
 
 /// A shop that this gateway serves.
 #[derive(Debug)]
@@ -18,10 +60,12 @@ pub struct Shop {
     pub connector: Arc<dyn Connector>,
     /// Secrets that inbound deliveries may be signed with.
     pub keys: Vec<Key>,
+    /// What the channel is told of a stock level.
+    pub stock_rules: Vec<StockRule>,
     /// What is done for this shop.
     pub enabled: Vec<Capability>,
     /// The way out.
-    pub api: Arc<dyn ChannelApi>,
+    pub api: Arc<dyn WayOut>,
     /// Public application id.
     pub app_key: String,
     /// Counters that the hot path touches.
@@ -34,14 +78,39 @@ impl Shop {
         self.enabled.contains(&capability)
     }
 
-    /// What a connector needs to call the channel.
-    pub fn session(&self, now: Timestamp) -> Session<'_> {
-        Session { shop: &self.id, api: &*self.api, app_key: &self.app_key, now }
+    /// The shop's way out for calls of one class.
+    pub fn caller(&self, class: Class) -> Caller<'_> {
+        Caller { shop: self, class }
     }
 
     /// The CloudEvents source of this shop.
     pub fn source(&self) -> String {
         format!("/channels/{}/shops/{}", self.channel, self.id)
+    }
+}
+
+/// A way out for calls of one class.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'s> {
+    shop: &'s Shop,
+    class: Class,
+}
+
+impl Caller<'_> {
+    /// What a connector needs to call the channel.
+    pub fn session(&self, now: Timestamp) -> Session<'_> {
+        Session { shop: &self.shop.id, api: self, app_key: &self.shop.app_key, now }
+    }
+}
+
+#[async_trait]
+impl ChannelApi for Caller<'_> {
+    async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
+        self.shop.api.call(request, self.class).await
+    }
+
+    fn authorization_ended(&self) {
+        self.shop.api.authorization_ended();
     }
 }
 

@@ -192,6 +192,10 @@ pub trait StockSink: Send + Sync {
     fn max_batch(&self) -> usize;
     /// Levels with equal keys may share a call, for example all SKUs of one listing.
     fn batch_key<'l>(&self, level: &'l StockLevel) -> &'l str;
+    /// Time that must lie between two writes of one SKU, where the channel needs such a pause.
+    fn spacing(&self) -> Option<Duration> {
+        None
+    }
     /// Sets the levels of one batch; one outcome each, in the same order.
     ///
     /// An outer error says that nothing is known of any of them.

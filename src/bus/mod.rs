@@ -7,13 +7,17 @@ mod commands;
 mod embedded;
 mod memory;
 mod offsets;
+mod past;
 mod producer;
+mod replay;
 mod topics;
 
 pub use commands::KafkaCommands;
 pub use embedded::Embedded;
 pub use memory::MemoryBus;
+pub use past::{KafkaPast, Past, Take};
 pub use producer::KafkaPublisher;
+pub use replay::{TopicReader, TopicWriter};
 pub use topics::create_topics;
 
 use async_trait::async_trait;

@@ -3,12 +3,12 @@
 use super::check::Secrets;
 use super::plan::ShopPlan;
 use super::problem::Problem;
-use super::{Channel, Config, SecretRef, Shop};
+use super::{Channel, Config, Limit, SecretRef, Shop, StockRule};
 use connectors::contract::model::{ShopId, Timestamp};
 use connectors::contract::{Capability, Connector, Entry, Key, Secret, ShopSetup, Token};
 use http::Uri;
 use ipnet::IpNet;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,9 +18,14 @@ pub(super) fn check(
     networks: &[IpNet],
     problems: &mut Vec<Problem>,
 ) -> Vec<ShopPlan> {
-    for name in config.channels.keys() {
-        if connectors::find(name).is_none() {
-            problems.push(Problem::new(format!("channels.{name}"), no_channel()));
+    for (name, channel) in &config.channels {
+        match connectors::find(name) {
+            Some(entry) => {
+                let known = known_limits(entry).into_iter().chain(["*"]).collect::<Vec<_>>();
+                let key = format!("channels.{name}.app_limits");
+                unknown_limits(&key, &channel.app_limits, &known, problems);
+            }
+            None => problems.push(Problem::new(format!("channels.{name}"), no_channel())),
         }
     }
     if config.shops.is_empty() {
@@ -84,6 +89,8 @@ impl Judge<'_> {
             app_secret: app_secret.unwrap_or_else(|| Secret::new(Vec::new())),
             token,
             limits: self.shop.limits.clone(),
+            stock_rules: self.stock_rules(),
+            app_limits: self.shared.app_limits.clone(),
         })
     }
 
@@ -127,13 +134,22 @@ impl Judge<'_> {
         enabled
     }
 
-    fn limits(&mut self, entry: &Entry) {
-        let known = |api: &str| entry.quotas.iter().any(|quota| quota.api == api);
-        for api in self.shop.limits.keys().filter(|api| !known(api)) {
-            let names: Vec<&str> = entry.quotas.iter().map(|quota| quota.api).collect();
-            let text = format!("no such API of this channel; limited are: {}", names.join(", "));
-            self.problems.push(Problem::new(format!("{}.limits.{api:?}", self.key), text));
+    fn stock_rules(&mut self) -> Vec<StockRule> {
+        for (index, rule) in self.shop.stock_rules.iter().enumerate() {
+            if rule.share_percent > 100 {
+                let text = "a share is 0 to 100 percent of the pool";
+                self.problems.push(Problem::new(
+                    format!("{}.stock_rules[{index}].share_percent", self.key),
+                    text,
+                ));
+            }
         }
+        self.shop.stock_rules.clone()
+    }
+
+    fn limits(&mut self, entry: &Entry) {
+        let key = format!("{}.limits", self.key);
+        unknown_limits(&key, &self.shop.limits, &known_limits(entry), self.problems);
     }
 
     fn keys(&mut self, enabled: &[Capability]) -> Vec<Key> {
@@ -229,6 +245,23 @@ impl Judge<'_> {
     fn get(&mut self, field: &str, reference: Option<&SecretRef>) -> Option<Secret> {
         let key = format!("{}.{field}", self.key);
         self.secrets.get(&key, reference, self.problems)
+    }
+}
+
+/// APIs that have limits.
+fn known_limits(entry: &Entry) -> Vec<&'static str> {
+    entry.quotas.iter().map(|quota| quota.api).collect()
+}
+
+fn unknown_limits(
+    key: &str,
+    limits: &BTreeMap<String, Limit>,
+    known: &[&str],
+    problems: &mut Vec<Problem>,
+) {
+    for api in limits.keys().filter(|api| !known.contains(&api.as_str())) {
+        let text = format!("no such API of this channel; limited are: {}", known.join(", "));
+        problems.push(Problem::new(format!("{key}.{api:?}"), text));
     }
 }
 

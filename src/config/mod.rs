@@ -287,6 +287,8 @@ pub struct Egress {
     pub answer_limit_bytes: usize,
     /// Tries of a call that may be repeated.
     pub tries: NonZeroU32,
+    /// Processes of this gateway. While the store is away, each keeps to its part of the limits.
+    pub processes: NonZeroU32,
     /// Private networks that may be called nevertheless, like `127.0.0.0/8`.
     #[serde(default)]
     pub allow_networks: Vec<String>,
@@ -326,6 +328,9 @@ pub struct Channel {
     pub app_key: Option<String>,
     /// Secret of the application.
     pub app_secret: Option<SecretRef>,
+    /// Limits that all shops of the application share, by API name; `"*"` is for all APIs together.
+    #[serde(default)]
+    pub app_limits: BTreeMap<String, Limit>,
 }
 
 /// One shop. What it leaves out comes from its channel.
@@ -356,9 +361,41 @@ pub struct Shop {
     /// Lower limits than the channel documents, by API name.
     #[serde(default)]
     pub limits: BTreeMap<String, Limit>,
+    /// What the channel is told of a level that the ERP commands; the first rule that fits a SKU applies.
+    #[serde(default)]
+    pub stock_rules: Vec<StockRule>,
     /// Settings of the connector.
     #[serde(default)]
     pub settings: toml::Table,
+}
+
+/// What a shop may sell of a level.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StockRule {
+    /// Pattern of SKU ids: `*` is any characters, `?` is one.
+    #[serde(default = "any_sku")]
+    pub sku: String,
+    /// Units that are kept back.
+    #[serde(default)]
+    pub safety_stock: u32,
+    /// Percent of what is left that this shop may sell, 0 to 100.
+    #[serde(default = "all_of_it")]
+    pub share_percent: u32,
+    /// Most units that the channel is told.
+    #[serde(default)]
+    pub cap: Option<u32>,
+    /// The channel is told 0, whatever the level is.
+    #[serde(default)]
+    pub pause: bool,
+}
+
+fn any_sku() -> String {
+    "*".to_owned()
+}
+
+fn all_of_it() -> u32 {
+    100
 }
 
 /// A limit of calls.

@@ -1,6 +1,6 @@
 //! Settings that were judged: secrets resolved, connectors built, nothing left that could fail for a wrong config.
 
-use super::{Config, Limit};
+use super::{Config, Limit, StockRule};
 use connectors::contract::model::ShopId;
 use connectors::contract::{Capability, Connector, Entry, Key, Secret, Token};
 use ipnet::IpNet;
@@ -51,4 +51,8 @@ pub struct ShopPlan {
     pub token: Option<Token>,
     /// Limits below the documented ones.
     pub limits: BTreeMap<String, Limit>,
+    /// What the channel is told of a stock level.
+    pub stock_rules: Vec<StockRule>,
+    /// Limits of the application; empty where it has none.
+    pub app_limits: BTreeMap<String, Limit>,
 }

@@ -1,11 +1,15 @@
 //! One call, from pacing to judging, and what is done about each kind of failure.
 
 use super::Transport;
-use super::quota::Buckets;
+use super::breaker::{Breaker, Change};
+use super::budget::Budget;
+use super::limits::{LONGEST_WAIT, Limits};
+use super::shared::SharedLimits;
 use super::token::TokenCell;
 use crate::clock::Clock;
 use crate::config::Limit;
 use crate::seal::Sealer;
+use crate::shops::{Class, WayOut};
 use crate::store::Kv;
 use crate::telemetry::metrics::Metrics;
 use async_trait::async_trait;
@@ -16,7 +20,7 @@ use connectors::contract::{
 };
 use http::Uri;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,8 +29,6 @@ use tokio::time::Instant;
 const PATIENCE: u32 = 5;
 /// A channel that says "too fast" without saying for how long.
 const SHORT_BAN: Duration = Duration::from_secs(1);
-/// Longest ban that a call waits for; its caller has other work meanwhile.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Pause of a shop whose token is no longer good; then one call tries whether somebody has mended it.
 const SHOP_PAUSE: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -46,6 +48,8 @@ pub struct Account {
     pub token: Option<Token>,
     /// Limits below the documented ones.
     pub limits: BTreeMap<String, Limit>,
+    /// Limits of the application, which its other shops share.
+    pub app_limits: BTreeMap<String, Limit>,
 }
 
 /// A shop's way to its channel.
@@ -55,7 +59,10 @@ pub struct ShopApi {
     account: Account,
     connector: Arc<dyn Connector>,
     transport: Transport,
-    buckets: Buckets,
+    limits: Limits,
+    /// Names of APIs are a closed set, so this stays small.
+    breakers: Mutex<HashMap<&'static str, Arc<Breaker>>>,
+    budget: Budget,
     token: TokenCell,
     /// Set while the shop is paused: when the next call may try.
     paused_until: Mutex<Option<Instant>>,
@@ -71,6 +78,8 @@ pub struct Shared {
     pub transport: Transport,
     /// Keeps tokens.
     pub store: Arc<dyn Kv>,
+    /// What shops and processes share of limits.
+    pub limits: Arc<SharedLimits>,
     /// Seals tokens.
     pub sealer: Sealer,
     /// Tries of a call that may be repeated.
@@ -90,10 +99,22 @@ impl ShopApi {
         shared: Shared,
     ) -> Self {
         let key = format!("token:{}:{}", entry.channel, account.shop);
+        // One application is one at all its channels that have one door.
+        let app = [&account.base_url, ":", &account.app_key].concat();
+        let app = shared.limits.app(entry.channel, app, &account.app_limits);
+        let limits = Limits::new(
+            entry.quotas,
+            &account.limits,
+            [entry.channel, ":", account.shop.as_str()].concat(),
+            app,
+            shared.limits,
+        );
         let token = TokenCell::new(account.token.clone(), key, shared.store, shared.sealer);
         Self {
             channel: entry.channel,
-            buckets: Buckets::new(entry.quotas, &account.limits),
+            limits,
+            breakers: Mutex::default(),
+            budget: Budget::new(),
             account,
             connector,
             transport: shared.transport,
@@ -113,11 +134,17 @@ impl ShopApi {
     }
 
     /// Signs with a token and sends, once.
-    async fn once(&self, request: &ApiRequest, token: Option<Token>) -> Result<ApiReply> {
-        let waited = self.buckets.wait(request.api).await;
+    async fn once(
+        &self,
+        request: &ApiRequest,
+        class: Class,
+        token: Option<Token>,
+    ) -> Result<ApiReply> {
+        let breaker = self.breaker(request.api);
+        let waited = self.limits.wait(request.api, class).await?;
         self.metrics
             .quota_wait_seconds
-            .with_label_values(&[self.channel])
+            .with_label_values(&[self.channel, class.as_str()])
             .observe(waited.as_secs_f64());
         let credentials = Credentials {
             app_key: self.account.app_key.clone(),
@@ -136,13 +163,17 @@ impl ShopApi {
             Ok(reply) => self.connector.classify(&reply).map(|()| reply),
             Err(error) => Err(error),
         };
+        let failed = judged.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable);
+        if let Some(change) = breaker.report(failed) {
+            self.show(request.api, change);
+        }
         let outcome = judged.as_ref().map_or_else(|error| error.kind().label(), |_| "ok");
         let labels = [self.channel, request.api, outcome];
         self.metrics.api_calls.with_label_values(&labels).inc();
         if let Err(error) = &judged
             && let ErrorKind::Throttled { retry_after } = error.kind()
         {
-            self.buckets.ban(request.api, retry_after.unwrap_or(SHORT_BAN));
+            self.limits.ban(request.api, retry_after.unwrap_or(SHORT_BAN)).await;
         }
         judged
     }
@@ -154,8 +185,34 @@ impl ShopApi {
         })
     }
 
-    async fn renew(&self, refused: &Token) -> Result<()> {
-        let api = WithoutRenewal { api: self, token: refused };
+    fn breaker(&self, api: &'static str) -> Arc<Breaker> {
+        let mut breakers = self.breakers.lock();
+        Arc::clone(breakers.entry(api).or_insert_with(|| Arc::new(Breaker::new())))
+    }
+
+    fn show(&self, api: &'static str, change: Change) {
+        let (channel, shop) = (self.channel, self.account.shop.as_str());
+        let open = self.metrics.breaker_open.with_label_values(&[channel, shop, api]);
+        match change {
+            Change::Opened(rest) => {
+                open.set(1);
+                tracing::warn!(
+                    channel,
+                    shop,
+                    api,
+                    ?rest,
+                    "this API keeps failing and is left alone"
+                );
+            }
+            Change::Closed => {
+                open.set(0);
+                tracing::info!(channel, shop, api, "this API answers again");
+            }
+        }
+    }
+
+    async fn renew(&self, refused: &Token, class: Class) -> Result<()> {
+        let api = WithoutRenewal { api: self, class, token: refused };
         let session = Session {
             shop: &self.account.shop,
             api: &api,
@@ -200,8 +257,8 @@ impl ShopApi {
 }
 
 #[async_trait]
-impl ChannelApi for ShopApi {
-    async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
+impl WayOut for ShopApi {
+    async fn call(&self, request: ApiRequest, class: Class) -> Result<ApiReply> {
         let (mut tried, mut put_off, mut renewed) = (0, 0, false);
         let mut pause = FIRST_PAUSE;
         if self.is_paused() {
@@ -211,11 +268,13 @@ impl ChannelApi for ShopApi {
         if self.token.ends_soon(self.clock.now())
             && let Some(token) = self.token.current()
         {
-            renewed = self.renew(&token).await.is_ok();
+            renewed = self.renew(&token, class).await.is_ok();
         }
+        self.budget.earn();
         loop {
+            self.breaker(request.api).admit().map_err(resting)?;
             let token = self.token.current();
-            let error = match self.once(&request, token.clone()).await {
+            let error = match self.once(&request, class, token.clone()).await {
                 Ok(reply) => {
                     self.set_paused(false);
                     return Ok(reply);
@@ -237,12 +296,14 @@ impl ChannelApi for ShopApi {
                         return Err(error);
                     };
                     renewed = true;
-                    if self.renew(&token).await.is_err() {
+                    if self.renew(&token, class).await.is_err() {
                         self.set_paused(true);
                         return Err(error);
                     }
                 }
-                ErrorKind::Unavailable if request.idempotent && tried < self.tries => {
+                ErrorKind::Unavailable
+                    if request.idempotent && tried < self.tries && self.budget.spend() =>
+                {
                     tokio::time::sleep(jittered(pause)).await;
                     pause *= 2;
                 }
@@ -265,14 +326,21 @@ impl ChannelApi for ShopApi {
 #[derive(Debug)]
 struct WithoutRenewal<'a> {
     api: &'a ShopApi,
+    class: Class,
     token: &'a Token,
 }
 
 #[async_trait]
 impl ChannelApi for WithoutRenewal<'_> {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
-        self.api.once(&request, Some(self.token.clone())).await
+        self.api.once(&request, self.class, Some(self.token.clone())).await
     }
+}
+
+/// Nothing was sent, so the caller loses nothing by coming back.
+fn resting(left: Duration) -> Error {
+    let kind = ErrorKind::Throttled { retry_after: Some(left) };
+    Error::new(kind, "the channel keeps failing at this; it is left alone for a while")
 }
 
 /// Half to one and a half times the pause, so that callers who failed together do not come back together.

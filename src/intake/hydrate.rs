@@ -1,13 +1,14 @@
 //! Reads the record behind a thin notice, through the same normalization as everything else, so that a notice, a page
 //! and a webhook of one change end in one event.
 
-use crate::shops::Shop;
+use crate::shops::{Class, Shop};
 use connectors::contract::model::Timestamp;
 use connectors::contract::{Error, ErrorKind, Event, Notice, Result};
 
 /// Turns a thin notice into a fat one; a fat one passes through.
 pub async fn hydrate(shop: &Shop, notice: Notice, now: Timestamp) -> Result<Notice> {
-    let session = shop.session(now);
+    let caller = shop.caller(Class::Poll);
+    let session = caller.session(now);
     let missing =
         || Error::new(ErrorKind::Unsupported, "the connector cannot read what it announced");
     match &notice.event {

@@ -1,6 +1,6 @@
 //! Orders and refunds are read the same way, and so is the list of orders that may still change.
 
-use crate::shops::Shop;
+use crate::shops::{Class, Shop};
 use connectors::contract::model::Timestamp;
 use connectors::contract::{
     Capability, Error, ErrorKind, OpenOrders, OrderSource, Page, PollSpec, RefundSource, Result,
@@ -56,30 +56,44 @@ impl List {
     }
 
     pub(super) async fn count(self, shop: &Shop, now: Timestamp) -> Result<u64> {
+        let caller = shop.caller(Class::Poll);
         match self {
             Self::Changed(Feed::Orders, window) => {
-                let session = shop.session(now);
-                shop.connector.orders().ok_or_else(missing)?.count(&session, window).await
+                shop.connector
+                    .orders()
+                    .ok_or_else(missing)?
+                    .count(&caller.session(now), window)
+                    .await
             }
             Self::Changed(Feed::Refunds, window) => {
-                let session = shop.session(now);
-                shop.connector.refunds().ok_or_else(missing)?.count(&session, window).await
+                shop.connector
+                    .refunds()
+                    .ok_or_else(missing)?
+                    .count(&caller.session(now), window)
+                    .await
             }
-            Self::Open(part, began) => open(shop)?.count(&shop.session(began), part).await,
+            Self::Open(part, began) => open(shop)?.count(&caller.session(began), part).await,
         }
     }
 
     pub(super) async fn page(self, shop: &Shop, page: u32, now: Timestamp) -> Result<Page> {
+        let caller = shop.caller(Class::Poll);
         match self {
             Self::Changed(Feed::Orders, window) => {
-                let session = shop.session(now);
-                shop.connector.orders().ok_or_else(missing)?.page(&session, window, page).await
+                shop.connector
+                    .orders()
+                    .ok_or_else(missing)?
+                    .page(&caller.session(now), window, page)
+                    .await
             }
             Self::Changed(Feed::Refunds, window) => {
-                let session = shop.session(now);
-                shop.connector.refunds().ok_or_else(missing)?.page(&session, window, page).await
+                shop.connector
+                    .refunds()
+                    .ok_or_else(missing)?
+                    .page(&caller.session(now), window, page)
+                    .await
             }
-            Self::Open(part, began) => open(shop)?.page(&shop.session(began), part, page).await,
+            Self::Open(part, began) => open(shop)?.page(&caller.session(began), part, page).await,
         }
     }
 }

@@ -5,15 +5,18 @@ use super::command::Job;
 use super::receipt::{Kind, Outcome, Reason, Receipts};
 use super::waiting::Waiting;
 use super::waybill::Journal;
-use crate::shops::Shop;
+use crate::shops::{Class, Shop};
 use crate::shutdown::Shutdown;
 use connectors::contract::{Error, ErrorKind, Result};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Calls under way for one lane; the shop's limits are kept behind them.
 pub(super) const WORKERS: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause that a channel's own word is followed for before it is asked again.
+const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
 /// What the lanes work with.
 #[derive(Debug)]
@@ -29,25 +32,29 @@ pub(super) struct Delivery {
 
 impl Delivery {
     pub(super) fn observe<C>(&self, kind: Kind, shop: &Shop, job: &Job<C>) {
-        let labels = [shop.channel, kind.as_str()];
-        let seconds = job.read_at.elapsed().as_secs_f64();
+        self.observe_since(kind, shop, Class::Waybill, job.read_at);
+    }
+
+    pub(super) fn observe_since(&self, kind: Kind, shop: &Shop, priority: Class, since: Instant) {
+        let labels = [shop.channel, kind.as_str(), priority.as_str()];
+        let seconds = since.elapsed().as_secs_f64();
         self.parts.metrics.push_seconds.with_label_values(&labels).observe(seconds);
     }
 
     /// Waits before the next try. `false` when the gateway goes down meanwhile.
     pub(super) async fn pause(&self, tries: u32, error: &Error) -> bool {
-        let asked = error.kind().retry_after().unwrap_or_default();
         tokio::select! {
             () = self.shutdown.stopped() => false,
-            () = tokio::time::sleep(pause_after(tries).max(asked).min(LONGEST_PAUSE)) => true,
+            () = tokio::time::sleep(pause(tries, error)) => true,
         }
     }
 }
 
-/// Doubled with each try, up to a bound.
-pub(super) fn pause_after(tries: u32) -> Duration {
-    let doubled = FIRST_PAUSE * 2_u32.saturating_pow(tries.min(10).saturating_sub(1));
-    doubled.min(LONGEST_PAUSE)
+/// Time before the next try, after so many.
+pub(super) fn pause(tries: u32, error: &Error) -> Duration {
+    let doubled = FIRST_PAUSE * 2_u32.saturating_pow(tries.clamp(1, 10) - 1);
+    let asked = error.kind().retry_after().unwrap_or_default();
+    doubled.min(LONGEST_PAUSE).max(asked.min(LONGEST_ASKED))
 }
 
 /// Levels are absolute and shipping is safe to repeat by contract, so whatever is not final may be tried again.

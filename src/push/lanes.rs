@@ -18,11 +18,19 @@ pub(super) struct ShopLanes {
 pub(super) struct Lanes(HashMap<&'static str, HashMap<String, ShopLanes>>);
 
 impl Lanes {
-    pub(super) fn new(shops: &Shops, delivery: &Arc<Delivery>) -> Self {
+    pub(super) fn new(
+        shops: &Shops,
+        delivery: &Arc<Delivery>,
+        versions: &Arc<stock::Remembered>,
+    ) -> Self {
         let mut lanes: HashMap<&'static str, HashMap<String, ShopLanes>> = HashMap::new();
         for shop in shops.iter() {
             let of_shop = ShopLanes {
-                stock: stock::Lane::new(Arc::clone(shop), Arc::clone(delivery)),
+                stock: stock::Lane::new(
+                    Arc::clone(shop),
+                    Arc::clone(delivery),
+                    Arc::clone(versions),
+                ),
                 waybills: waybill::Lane::new(Arc::clone(shop), Arc::clone(delivery)),
             };
             lanes.entry(shop.channel).or_default().insert(shop.id.to_string(), of_shop);

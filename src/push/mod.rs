@@ -9,6 +9,8 @@ mod delivery;
 mod lanes;
 mod reader;
 mod receipt;
+#[cfg(test)]
+mod simulation_tests;
 mod stock;
 mod waiting;
 mod waybill;
@@ -17,14 +19,14 @@ pub use receipt::{DeadLetter, Kind, Outcome, PushResult, Reason};
 pub use stock::StockCommand;
 pub use waybill::WaybillCommand;
 
-use crate::bus::{Commands, Publisher};
+use crate::bus::{Commands, Past, Publisher};
 use crate::clock::Clock;
 use crate::config::{Push, Topics};
 use crate::holds::Holds;
 use crate::seal::Sealer;
 use crate::shops::Shops;
 use crate::shutdown::Shutdown;
-use crate::store::{Kv, Notes};
+use crate::store::{Kv, Notes, Versions};
 use crate::telemetry::metrics::Metrics;
 use delivery::Delivery;
 use lanes::Lanes;
@@ -52,6 +54,10 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Seals dead letters.
     pub sealer: Sealer,
+    /// Which versions of stock levels were told.
+    pub versions: Arc<dyn Versions>,
+    /// The stock commands there were.
+    pub past: Arc<dyn Past>,
 }
 
 /// Starts reading, delivering and reporting. At the end, calls under way finish and are reported; what waits is left in
@@ -66,5 +72,7 @@ pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdow
         shutdown: shutdown.clone(),
         tries: settings.tries.get(),
     });
-    reader::start(Lanes::new(&parts.shops, &delivery), delivery, topics);
+    let Parts { versions, past, shops, metrics, .. } = parts.clone();
+    let versions = Arc::new(stock::Remembered::new(versions, past, shops, metrics));
+    reader::start(Lanes::new(&parts.shops, &delivery, &versions), delivery, topics);
 }

@@ -81,7 +81,7 @@ impl Reader {
 
     async fn stock(&self, command: StockCommand, raw: &RawCommand) -> Result<(), Error> {
         let lanes = self.lanes.find(&command.channel, &command.shop).ok_or_else(no_shop)?;
-        lanes.stock.put(Job::new(command, raw)).await;
+        lanes.stock.put(command, raw.position.clone()).await;
         Ok(())
     }
 

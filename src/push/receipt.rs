@@ -83,6 +83,9 @@ pub struct PushResult {
     /// Version of a stock command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+    /// Units that the channel was told, after the shop's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available: Option<u32>,
     /// Tracking number of a waybill command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,

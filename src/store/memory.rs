@@ -1,6 +1,6 @@
 //! The promises of [`super`] in memory, for the embedded default, tests and simulation.
 
-use super::{Claim, Dedup, Error, Kv};
+use super::{Begun, Claim, Dedup, Error, Kv, Newer, Version, Versions};
 use async_trait::async_trait;
 use connectors::contract::EventId;
 use parking_lot::Mutex;
@@ -12,6 +12,8 @@ use tokio::time::Instant;
 const FACTS: usize = 1_000_000;
 /// Values with an end that are kept at most; the oldest are forgotten first.
 const PASSING: usize = 100_000;
+/// A call that began so long ago and never finished belongs to nobody.
+const LONGEST_CALL: Duration = Duration::from_mins(1);
 
 /// Remembers until the process ends.
 #[derive(Debug)]
@@ -28,12 +30,23 @@ struct State {
     passing: HashMap<String, Passing>,
     /// Names of passing values in the order in which they were first set.
     passing_order: VecDeque<String>,
+    /// By shop and SKU.
+    versions: HashMap<String, HashMap<String, Told>>,
+    is_whole: bool,
 }
 
 #[derive(Debug)]
 struct Passing {
     value: Vec<u8>,
     until: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    version: u64,
+    available: u32,
+    calls: u32,
+    since: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +139,66 @@ impl Kv for MemoryStore {
     }
 
     async fn ping(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Versions for MemoryStore {
+    async fn begin(&self, shop: &str, levels: &[Version<'_>]) -> Result<Vec<Begun>, Error> {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        if !state.is_whole {
+            return Err(Error::Forgotten);
+        }
+        let of_shop = state.versions.entry(shop.to_owned()).or_default();
+        let begin = |level: &Version<'_>| {
+            let Version { sku, version, available } = *level;
+            let known = of_shop.get(sku);
+            if let Some(known) = known.filter(|known| version < known.version) {
+                let Told { version, available, .. } = *known;
+                return Begun::Superseded(Newer { version, available });
+            }
+            let (calls, since) = known
+                .filter(|known| known.calls > 0 && now < known.since + LONGEST_CALL)
+                .map_or((0, now), |known| (known.calls, known.since));
+            let told = Told { version, available, calls: calls + 1, since };
+            of_shop.insert(sku.to_owned(), told);
+            Begun::Go { is_unsettled: calls > 0 }
+        };
+        Ok(levels.iter().map(begin).collect())
+    }
+
+    async fn finish(
+        &self,
+        shop: &str,
+        levels: &[Version<'_>],
+    ) -> Result<Vec<Option<Newer>>, Error> {
+        let mut state = self.state.lock();
+        let of_shop = state.versions.entry(shop.to_owned()).or_default();
+        let finish = |level: &Version<'_>| {
+            let known = of_shop.get_mut(level.sku)?;
+            known.calls = known.calls.saturating_sub(1);
+            let newer = Newer { version: known.version, available: known.available };
+            (level.version < known.version).then_some(newer)
+        };
+        Ok(levels.iter().map(finish).collect())
+    }
+
+    async fn recall(&self, shop: &str, levels: &[Version<'_>]) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let of_shop = state.versions.entry(shop.to_owned()).or_default();
+        for Version { sku, version, available } in levels.iter().copied() {
+            if of_shop.get(sku).is_none_or(|known| known.version < version) {
+                of_shop.insert(sku.to_owned(), Told { version, available, calls: 0, since: now });
+            }
+        }
+        Ok(())
+    }
+
+    async fn recalled(&self) -> Result<(), Error> {
+        self.state.lock().is_whole = true;
         Ok(())
     }
 }

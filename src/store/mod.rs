@@ -7,10 +7,14 @@
 mod memory;
 mod notes;
 mod redis;
+mod slots;
+mod versions;
 
 pub use self::redis::{Lives, RedisStore};
 pub use memory::MemoryStore;
 pub use notes::Notes;
+pub use slots::{SharedLimit, Slot, Slots};
+pub use versions::{Begun, Newer, Version, Versions};
 
 use async_trait::async_trait;
 use connectors::contract::EventId;
@@ -37,6 +41,9 @@ pub enum Error {
     /// The store or the way to it is broken.
     #[error("the store is away: {0}")]
     Away(String),
+    /// The store answers and has lost its memory.
+    #[error("the store has lost its memory")]
+    Forgotten,
 }
 
 /// Claims and facts about event ids.

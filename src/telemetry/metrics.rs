@@ -91,11 +91,15 @@ metrics! {
     push_queue: IntGaugeVec("gateway_push_queue_depth", "Commands that wait for their channel", labels &["kind"]);
     push_parked: IntGauge("gateway_push_parked", "Waybill commands that wait after their channel did not answer or limited them");
     push_outcomes: IntCounterVec("gateway_push_outcomes_total", "Commands by how they were settled", labels &["channel", "kind", "outcome"]);
-    push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind"], buckets AGES);
+    push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind", "priority"], buckets AGES);
+    push_healed: IntCounterVec("gateway_push_healed_total", "Stock levels told once more, because an older one may have arrived after them", labels &["channel"]);
+    versions_alone: IntCounter("gateway_versions_alone_total", "Times that the store did not answer and versions of stock levels were remembered by this process alone");
     push_dlq: IntCounter("gateway_push_dlq_total", "Commands that could not be understood");
     api_calls: IntCounterVec("gateway_api_calls_total", "Calls to channels by outcome", labels &["channel", "api", "outcome"]);
     api_seconds: HistogramVec("gateway_api_seconds", "Time of a call to a channel, without waiting for quota", labels &["channel"], buckets SECONDS);
-    quota_wait_seconds: HistogramVec("gateway_quota_wait_seconds", "Time that calls waited for their limit", labels &["channel"], buckets SECONDS);
+    quota_wait_seconds: HistogramVec("gateway_quota_wait_seconds", "Time that calls waited for their limit", labels &["channel", "class"], buckets SECONDS);
+    limits_alone: IntCounter("gateway_limits_alone_total", "Times that the store did not answer and this process kept to its part of shared limits");
+    breaker_open: IntGaugeVec("gateway_breaker_open", "1 while an API of a shop is left alone because it keeps failing", labels &["channel", "shop", "api"]);
     token_renewals: IntCounterVec("gateway_token_renewals_total", "Token renewals by outcome", labels &["channel", "outcome"]);
     paused_shops: IntGaugeVec("gateway_paused_shop", "1 while a shop is paused because the channel refuses its token", labels &["channel", "shop"]);
 }

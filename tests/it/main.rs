@@ -21,6 +21,9 @@ mod facts;
 /// Something is away, slow, or killed.
 #[cfg(test)]
 mod failure;
+/// Limits that processes share.
+#[cfg(test)]
+mod limits;
 /// A channel that lists orders by the time they were placed.
 #[cfg(test)]
 mod open;
@@ -53,6 +56,9 @@ mod support;
 /// The rules of the house.
 #[cfg(test)]
 mod tidy;
+/// Which stock level is the newest.
+#[cfg(test)]
+mod versions;
 /// A warehouse that calls.
 #[cfg(test)]
 mod warehouse;

@@ -74,6 +74,8 @@ async fn bad_commands_go_to_the_dead_letters_with_the_reason_and_the_partition_g
     let erp = Erp::new(&gateway.setup);
     let mut negative = stock(&sku, 1, 1);
     negative["available"] = json!(-13_800_000_000_i64);
+    let mut absurd = stock(&sku, 1, 1);
+    absurd["available"] = json!(100_000_001);
     let mut stranger = stock(&sku, 1, 1);
     stranger["shop"] = json!("s9");
     let mut nameless = waybill("1", "SF1");
@@ -81,11 +83,12 @@ async fn bad_commands_go_to_the_dead_letters_with_the_reason_and_the_partition_g
     erp.raw("stock_commands", "k", b"<html>").await;
     erp.raw("stock_commands", "k", &vec![b'x'; 900_000]).await;
     erp.raw("stock_commands", "k", negative.to_string().as_bytes()).await;
+    erp.raw("stock_commands", "k", absurd.to_string().as_bytes()).await;
     erp.command("stock_commands", "k", &stranger).await;
     erp.command("waybill_commands", "k", &nameless).await;
     erp.command("stock_commands", &sku, &stock(&sku, 12, 2)).await;
     let mut dead = gateway.topic("push_dlq");
-    let seen = dead.until(5).await;
+    let seen = dead.until(6).await;
     let paths: Vec<&str> = seen.iter().filter_map(|letter| letter.value["path"].as_str()).collect();
     for path in ["available", "shop", "carrier"] {
         assert!(paths.contains(&path), "{paths:?}");

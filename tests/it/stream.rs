@@ -172,8 +172,13 @@ async fn two_shops() -> (Channel, Channel) {
     let fake = (connectors::find("taobao").unwrap().fake)(shops.to_vec());
     let local = "127.0.0.1:0".parse().unwrap();
     let address = simulate::serve(Arc::clone(&fake), local, &Shutdown::default()).await.unwrap();
-    let [one, other] =
-        shops.map(|shop| Channel { name: "taobao", fake: Arc::clone(&fake), shop, address });
+    let [one, other] = shops.map(|shop| Channel {
+        name: "taobao",
+        fake: Arc::clone(&fake),
+        shop,
+        address,
+        timed: None,
+    });
     (one, other)
 }
 

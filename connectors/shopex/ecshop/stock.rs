@@ -35,6 +35,10 @@ impl StockSink for Ecshop {
         ""
     }
 
+    fn spacing(&self) -> Option<Duration> {
+        Some(SPACING)
+    }
+
     async fn set(&self, session: &Session<'_>, levels: &[StockLevel]) -> Result<Vec<Result<()>>> {
         // An empty list is an SQL error to the shop.
         if levels.is_empty() {

@@ -1,10 +1,12 @@
 //! What an ERP may command about stock: one level, JSON, keyed by shop and SKU.
 
 use crate::push::command::check_name;
-use connectors::contract::model::StockLevel;
-use connectors::contract::{Result, parse_json};
+use connectors::contract::{Error, Result, parse_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// A level above this is a mistake of the sender: no channel takes it.
+const MOST: u32 = 100_000_000;
 
 /// A value of `stock.commands.v1`: sell so many, no matter what was said before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,18 +31,15 @@ impl StockCommand {
     pub(in crate::push) fn read(payload: &[u8]) -> Result<Self> {
         let command: Self = parse_json(payload)?;
         check_name(&command.sku_id, "sku_id")?;
+        if command.available > MOST {
+            let text =
+                "more than 100,000,000 units: a level is counted in units, not in thousandths";
+            return Err(Error::malformed(text).at("available"));
+        }
         if let Some(product) = &command.product_id {
             check_name(product, "product_id")?;
         }
         Ok(command)
-    }
-
-    pub(super) fn level(&self) -> StockLevel {
-        StockLevel {
-            sku_id: self.sku_id.clone(),
-            product_id: self.product_id.clone(),
-            available: self.available,
-        }
     }
 }
 

@@ -1,108 +1,200 @@
-//! Takes levels from a lane, calls the channel, repeats what may be repeated, and reports.
+//! Takes levels from a lane, asks whether they are still the newest, calls the channel, and reports.
 
-use super::command::StockCommand;
 use super::lane::Lane;
-use crate::push::command::Job;
-use crate::push::delivery::{judge, may_repeat, not_enabled};
+use super::queue::Level;
+use crate::push::delivery::{judge, may_repeat, not_enabled, pause};
 use crate::push::receipt::{Kind, Outcome, PushResult, Reason, push_id};
-use connectors::contract::model::{StockLevel, Timestamp};
+use crate::shops::Class;
+use crate::store::{Begun, Newer};
+use connectors::contract::model::StockLevel;
 use connectors::contract::{Capability, Error, ErrorKind, Result};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A call of a process that died arrives within this time, or never.
+const LAST_ARRIVAL: Duration = Duration::from_secs(10);
+/// Pause while nobody knows which versions are the newest.
+const UNKNOWN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Works for a lane as long as it has work.
-pub(super) struct Worker(pub(super) Arc<Lane>);
+pub(super) struct Worker {
+    pub(super) lane: Arc<Lane>,
+    pub(super) urgent_only: bool,
+}
+
+/// A level that may be told.
+struct Going {
+    level: Level,
+    /// Somebody else may be telling an older one.
+    is_unsettled: bool,
+}
 
 impl Worker {
     pub(super) async fn run(self) {
         // After the stop nothing more is begun; what waits is left in Kafka.
-        while !self.0.delivery.shutdown.is_stopped()
-            && let Some(jobs) = self.0.take()
+        while !self.lane.delivery.shutdown.is_stopped()
+            && let Some(levels) = self.lane.take(self.urgent_only).await
         {
-            self.set(jobs).await;
+            self.carry(levels).await;
         }
     }
 
-    async fn set(&self, mut jobs: Vec<Job<StockCommand>>) {
-        let delivery = &self.0.delivery;
-        loop {
-            for job in &mut jobs {
-                job.tries += 1;
-            }
-            let outcomes = self.call(&jobs).await;
-            let mut again: Vec<Job<StockCommand>> = Vec::new();
-            let mut last = None;
-            for (job, outcome) in jobs.into_iter().zip(outcomes) {
-                match outcome {
-                    Err(error) if may_repeat(&error) && job.tries < delivery.tries => {
-                        if self.0.has_newer(&job.command.sku_id, job.command.version) {
-                            self.report(job, Outcome::Superseded, None).await;
-                        } else {
-                            last = Some(error);
-                            again.push(job);
-                        }
+    async fn carry(&self, levels: Vec<Level>) {
+        let lane = &self.lane;
+        let Some(begun) = lane.versions.begin(&lane.shop, &levels).await else {
+            return self.park(levels, UNKNOWN_PAUSE).await;
+        };
+        let (mut going, mut told) = (Vec::new(), Vec::new());
+        for (mut level, begun) in levels.into_iter().zip(begun) {
+            match begun {
+                Begun::Superseded(newer) => {
+                    let sku = level.told.sku_id.clone();
+                    if lane.was_unanswered(&sku) {
+                        let moment = Instant::now() + LAST_ARRIVAL;
+                        lane.again(newest(&level, newer), Some(moment)).await;
                     }
-                    ended => {
-                        let (outcome, reason) = judge(&ended);
-                        self.report(job, outcome, reason).await;
-                    }
+                    lane.report(level, Outcome::Superseded, None).await;
+                    lane.done(&sku);
+                }
+                Begun::Go { is_unsettled } => {
+                    level.tries += 1;
+                    told.push(level.told.clone());
+                    going.push(Going { level, is_unsettled });
                 }
             }
-            let (Some(error), Some(tries)) = (last, again.first().map(|job| job.tries)) else {
-                return;
-            };
-            if !delivery.pause(tries, &error).await {
-                return self.0.done(again.iter().map(|job| job.command.sku_id.as_str()));
-            }
-            jobs = again;
         }
-    }
-
-    /// One outcome for each job, whatever the connector answered.
-    async fn call(&self, jobs: &[Job<StockCommand>]) -> Vec<Result<()>> {
-        let shop = &self.0.shop;
-        let sink = shop.connector.stock().filter(|_| shop.does(Capability::Stock));
-        let Some(sink) = sink else {
-            return jobs.iter().map(|_| Err(not_enabled("stock"))).collect();
+        if going.is_empty() {
+            return;
+        }
+        let class = if going.iter().any(|going| going.level.is_urgent()) {
+            Class::Urgent
+        } else {
+            Class::Rest
         };
-        let levels: Vec<StockLevel> = jobs.iter().map(|job| job.command.level()).collect();
-        let session = shop.session(self.0.delivery.parts.clock.now());
-        match sink.set(&session, &levels).await {
-            Ok(outcomes) if outcomes.len() == jobs.len() => outcomes,
-            Ok(_) => {
-                let error = Error::new(ErrorKind::Unavailable, "the channel answered in part");
-                jobs.iter().map(|_| Err(error.clone())).collect()
-            }
-            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
+        let outcomes = self.call(class, &told).await;
+        self.settle(going, outcomes).await;
+    }
+
+    /// One outcome for each level, whatever the connector answered.
+    async fn call(&self, class: Class, levels: &[StockLevel]) -> Vec<Result<()>> {
+        let shop = &self.lane.shop;
+        let all = |error: Error| levels.iter().map(|_| Err(error.clone())).collect();
+        let sink = shop.connector.stock().filter(|_| shop.does(Capability::Stock));
+        let Some(sink) = sink else { return all(not_enabled("stock")) };
+        let caller = shop.caller(class);
+        let session = caller.session(self.lane.delivery.parts.clock.now());
+        match sink.set(&session, levels).await {
+            Ok(outcomes) if outcomes.len() == levels.len() => outcomes,
+            Ok(_) => all(Error::new(ErrorKind::Unavailable, "the channel answered in part")),
+            Err(error) => all(error),
         }
     }
 
-    async fn report(&self, job: Job<StockCommand>, outcome: Outcome, reason: Option<Reason>) {
-        let Lane { shop, delivery, .. } = &*self.0;
-        delivery.observe(Kind::Stock, shop, &job);
-        let result = result(&job, outcome, reason, delivery.parts.clock.now());
-        delivery.receipts.result(result, job.position).await;
-        self.0.done([job.command.sku_id.as_str()]);
+    /// Reports what has ended and leaves the rest for later.
+    async fn settle(&self, going: Vec<Going>, outcomes: Vec<Result<()>>) {
+        let lane = &self.lane;
+        // A call without an answer may still be on its way: whoever comes next must know.
+        let (open, over): (Vec<_>, Vec<_>) = going.into_iter().zip(outcomes).partition(
+            |(_, outcome)| matches!(outcome, Err(error) if error.kind() == ErrorKind::Unavailable),
+        );
+        let levels: Vec<Level> = over.iter().map(|(going, _)| going.level.clone()).collect();
+        let newer = lane.versions.finish(&lane.shop, &levels).await;
+        for ((going, outcome), newer) in over.into_iter().zip(newer) {
+            self.close(going, outcome, newer).await;
+        }
+        for (going, outcome) in open {
+            lane.note_unanswered(&going.level.told.sku_id);
+            self.end(going.level, outcome).await;
+        }
+    }
+
+    async fn end(&self, mut level: Level, outcome: Result<()>) {
+        let lane = &self.lane;
+        match outcome {
+            Err(error) if may_repeat(&error) && level.tries < lane.delivery.tries => {
+                // Not sent, so not tried.
+                if matches!(error.kind(), ErrorKind::Throttled { .. }) {
+                    level.tries -= 1;
+                }
+                let pause = pause(level.tries, &error);
+                self.park(vec![level], pause).await;
+            }
+            outcome => {
+                let (word, reason) = judge(&outcome);
+                let sku = level.told.sku_id.clone();
+                if word == Outcome::Unknown && level.position.is_some() {
+                    // Should its last call arrive after all, what is newer by then must follow.
+                    let (version, available) = (level.version, level.told.available);
+                    let moment = Instant::now() + LAST_ARRIVAL;
+                    let again = newest(&level, Newer { version, available });
+                    lane.again(again, Some(moment)).await;
+                }
+                lane.report(level, word, reason).await;
+                lane.done(&sku);
+            }
+        }
+    }
+
+    /// A call was answered. Where another one may arrive after it, the newest level is told once more.
+    async fn close(&self, going: Going, outcome: Result<()>, newer: Option<Newer>) {
+        let (lane, Going { mut level, is_unsettled }) = (&self.lane, going);
+        let sku = level.told.sku_id.clone();
+        let may_be_overwritten = lane.was_unanswered(&sku) || is_unsettled && !level.is_repeat;
+        if let Some(newer) = newer {
+            lane.again(newest(&level, newer), None).await;
+        } else if may_be_overwritten && outcome.is_ok() {
+            level.is_repeat = true;
+            // Its command stays open: if this process dies meanwhile, the next one tells it again.
+            lane.again(level, Some(Instant::now() + LAST_ARRIVAL)).await;
+            return lane.done(&sku);
+        }
+        self.end(level, outcome).await;
+    }
+
+    async fn park(&self, levels: Vec<Level>, pause: Duration) {
+        let moment = Instant::now() + pause;
+        for level in levels {
+            if let Some(superseded) = self.lane.park(level, moment) {
+                self.lane.report(superseded, Outcome::Superseded, None).await;
+            }
+        }
     }
 }
 
-/// The result of a stock command.
-pub(super) fn result(
-    job: &Job<StockCommand>,
-    outcome: Outcome,
-    error: Option<Reason>,
-    at: Timestamp,
-) -> PushResult {
-    PushResult {
-        push_id: push_id(&job.position),
-        kind: Kind::Stock,
-        channel: job.command.channel.clone(),
-        shop: job.command.shop.clone(),
-        object_id: job.command.sku_id.clone(),
-        version: Some(job.command.version),
-        number: None,
-        outcome,
-        error,
-        tries: job.tries,
-        at,
+/// The newest level of the same SKU, to be told once more.
+fn newest(level: &Level, Newer { version, available }: Newer) -> Level {
+    Level {
+        told: StockLevel { available, ..level.told.clone() },
+        version,
+        position: None,
+        read_at: Instant::now(),
+        tries: 0,
+        is_repeat: false,
+    }
+}
+
+impl Lane {
+    /// Publishes how a command ended. A level that was told once more has no command.
+    pub(super) async fn report(&self, level: Level, outcome: Outcome, error: Option<Reason>) {
+        let Some(position) = level.position else { return };
+        let (shop, delivery) = (&self.shop, &self.delivery);
+        let priority = if level.told.available == 0 { Class::Urgent } else { Class::Rest };
+        delivery.observe_since(Kind::Stock, shop, priority, level.read_at);
+        let result = PushResult {
+            push_id: push_id(&position),
+            kind: Kind::Stock,
+            channel: shop.channel.to_owned(),
+            shop: shop.id.as_str().to_owned(),
+            object_id: level.told.sku_id,
+            version: Some(level.version),
+            available: (outcome == Outcome::Ok).then_some(level.told.available),
+            number: None,
+            outcome,
+            error,
+            tries: level.tries,
+            at: delivery.parts.clock.now(),
+        };
+        delivery.receipts.result(result, position).await;
     }
 }

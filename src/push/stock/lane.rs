@@ -1,158 +1,192 @@
-//! What waits for one shop: of every stock level only the newest.
+//! The stock of one shop: what waits, and who carries it.
 
-use super::command::StockCommand;
-use super::delivery::{Worker, result};
-use crate::push::command::Job;
+use super::delivery::Worker;
+use super::queue::{Level, Put, Queue, Take};
+use super::versions::Remembered;
+use super::{StockCommand, rules};
+use crate::bus::Position;
 use crate::push::delivery::{Delivery, WORKERS};
 use crate::push::receipt::{Kind, Outcome};
 use crate::shops::Shop;
+use connectors::contract::StockSink;
+use connectors::contract::model::StockLevel;
 use parking_lot::Mutex;
-use quick_cache::unsync::Cache;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
-
-/// SKUs of a shop whose newest version is remembered.
-const VERSIONS: usize = 100_000;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Levels of one shop that wait or are under way.
 #[derive(Debug)]
 pub(in crate::push) struct Lane {
     pub(super) shop: Arc<Shop>,
     pub(super) delivery: Arc<Delivery>,
+    pub(super) versions: Arc<Remembered>,
     state: Mutex<State>,
+    /// Something rests that was not known to the worker who waits for the first.
+    rests: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    waiting: HashMap<String, Job<StockCommand>>,
-    /// SKUs in the order in which they began to wait. May name SKUs that wait no longer.
-    turns: VecDeque<String>,
-    busy: HashSet<String>,
-    newest: Cache<String, u64>,
+    queue: Queue,
+    /// Workers that carry anything.
     workers: usize,
-}
-
-/// What a command finds.
-enum Put {
-    /// It waits.
-    Waiting,
-    /// It waits in the place of an older one.
-    Replaced(Box<Job<StockCommand>>),
-    /// A newer one was here before.
-    Late(Box<Job<StockCommand>>),
+    /// Whether the worker is there who carries nothing but sold-out levels.
+    has_urgent_worker: bool,
+    /// Whether a worker waits for the first level that rests.
+    has_sleeper: bool,
+    /// SKUs with a call that nobody answered: it may still arrive, after the next one.
+    unanswered: HashSet<String>,
 }
 
 impl Lane {
-    pub(in crate::push) fn new(shop: Arc<Shop>, delivery: Arc<Delivery>) -> Arc<Self> {
+    pub(in crate::push) fn new(
+        shop: Arc<Shop>,
+        delivery: Arc<Delivery>,
+        versions: Arc<Remembered>,
+    ) -> Arc<Self> {
+        let limit = shop.connector.stock().map_or(1, StockSink::max_batch);
         let state = State {
-            waiting: HashMap::new(),
-            turns: VecDeque::new(),
-            busy: HashSet::new(),
-            newest: Cache::new(VERSIONS),
+            queue: Queue::new(limit),
             workers: 0,
+            has_urgent_worker: false,
+            has_sleeper: false,
+            unanswered: HashSet::new(),
         };
-        Arc::new(Self { shop, delivery, state: Mutex::new(state) })
+        Arc::new(Self { shop, delivery, versions, state: Mutex::new(state), rests: Notify::new() })
     }
 
     /// Lets a level wait, reports the one that it replaces, and sees to it that somebody works.
-    pub(in crate::push) async fn put(self: &Arc<Self>, job: Job<StockCommand>) {
-        let put = self.state.lock().put(job);
+    pub(in crate::push) async fn put(self: &Arc<Self>, command: StockCommand, position: Position) {
+        let available = rules::apply(&self.shop.stock_rules, &command.sku_id, command.available);
+        let level = Level {
+            version: command.version,
+            told: StockLevel { sku_id: command.sku_id, product_id: command.product_id, available },
+            position: Some(position),
+            read_at: Instant::now(),
+            tries: 0,
+            is_repeat: false,
+        };
+        let is_urgent = level.is_urgent();
+        let group = self.group(&level.told).to_owned();
+        let put = self.state.lock().queue.put(level, &group);
         let superseded = match put {
             Put::Waiting => {
                 self.delivery.waiting.grow(Kind::Stock, 1);
-                return self.start_worker();
+                return self.start_worker(is_urgent);
             }
-            Put::Replaced(job) | Put::Late(job) => *job,
+            Put::Replaced(level) | Put::Late(level) => level,
         };
-        let at = self.delivery.parts.clock.now();
-        let result = result(&superseded, Outcome::Superseded, None, at);
-        self.delivery.receipts.result(result, superseded.position).await;
+        if is_urgent {
+            self.start_worker(true);
+        }
+        self.report(superseded, Outcome::Superseded, None).await;
     }
 
-    fn start_worker(self: &Arc<Self>) {
-        let mut state = self.state.lock();
-        if state.workers < WORKERS {
+    /// Tells a level once more, because another may have arrived at the channel after it.
+    pub(super) async fn again(self: &Arc<Self>, level: Level, not_before: Option<Instant>) {
+        let is_urgent = level.is_urgent();
+        let group = self.group(&level.told).to_owned();
+        self.delivery.parts.metrics.push_healed.with_label_values(&[self.shop.channel]).inc();
+        let put = self.state.lock().queue.again(level, &group, not_before);
+        self.rests.notify_one();
+        self.start_worker(is_urgent);
+        match put {
+            Put::Waiting => self.delivery.waiting.grow(Kind::Stock, 1),
+            Put::Replaced(level) | Put::Late(level) => {
+                self.report(level, Outcome::Superseded, None).await;
+            }
+        }
+    }
+
+    /// A call about this SKU got no answer.
+    pub(super) fn note_unanswered(&self, sku: &str) {
+        self.state.lock().unanswered.insert(sku.to_owned());
+    }
+
+    /// Whether a call before this one got no answer.
+    pub(super) fn was_unanswered(&self, sku: &str) -> bool {
+        self.state.lock().unanswered.remove(sku)
+    }
+
+    /// Gives the SKU of finished work free.
+    pub(super) fn done(&self, sku: &str) {
+        let spacing = self.shop.connector.stock().and_then(StockSink::spacing);
+        let not_before = spacing.map(|spacing| Instant::now() + spacing);
+        self.state.lock().queue.done(sku, not_before);
+        self.rests.notify_one();
+    }
+
+    /// Leaves a level for later. Returned is what need not be tried again.
+    pub(super) fn park(&self, level: Level, moment: Instant) -> Option<Level> {
+        let superseded = self.state.lock().queue.park(level, moment);
+        if superseded.is_none() {
+            self.delivery.waiting.grow(Kind::Stock, 1);
+        }
+        self.rests.notify_one();
+        superseded
+    }
+
+    /// Levels for one call. None when this worker is not needed any more: it is no longer counted.
+    pub(super) async fn take(&self, urgent_only: bool) -> Option<Vec<Level>> {
+        loop {
+            let moment = {
+                let mut state = self.state.lock();
+                let taken = state.queue.take(Instant::now(), urgent_only);
+                match taken {
+                    Take::Batch(batch) => {
+                        drop(state);
+                        self.delivery.waiting.shrink(Kind::Stock, batch.len());
+                        return Some(batch);
+                    }
+                    Take::NotBefore(moment) if !urgent_only && !state.has_sleeper => {
+                        state.has_sleeper = true;
+                        state.workers -= 1;
+                        moment
+                    }
+                    Take::NotBefore(_) | Take::Nothing => {
+                        if urgent_only {
+                            state.has_urgent_worker = false;
+                        } else {
+                            state.workers -= 1;
+                        }
+                        return None;
+                    }
+                }
+            };
+            let goes_on = tokio::select! {
+                () = tokio::time::sleep_until(moment) => true,
+                () = self.rests.notified() => true,
+                () = self.delivery.shutdown.stopped() => false,
+            };
+            let mut state = self.state.lock();
+            state.has_sleeper = false;
             state.workers += 1;
-            drop(state);
-            let worker = Worker(Arc::clone(self));
-            self.delivery.shutdown.spawn(async move { worker.run().await });
-        }
-    }
-
-    /// Levels for one call; their SKUs are busy until [`Lane::done`]. None means that this worker is not needed: it is
-    /// no longer counted.
-    pub(super) fn take(&self) -> Option<Vec<Job<StockCommand>>> {
-        let mut state = self.state.lock();
-        let batch = state.take(&self.shop);
-        if batch.is_empty() {
-            state.workers -= 1;
-            return None;
-        }
-        drop(state);
-        self.delivery.waiting.shrink(Kind::Stock, batch.len());
-        Some(batch)
-    }
-
-    /// Gives the SKUs of finished work free.
-    pub(super) fn done<'k>(&self, skus: impl IntoIterator<Item = &'k str>) {
-        let mut state = self.state.lock();
-        for sku in skus {
-            state.busy.remove(sku);
-        }
-    }
-
-    /// Whether a newer level of the SKU waits, so that an older one need not be tried again.
-    pub(super) fn has_newer(&self, sku: &str, version: u64) -> bool {
-        self.state.lock().waiting.get(sku).is_some_and(|job| job.command.version > version)
-    }
-}
-
-impl State {
-    fn put(&mut self, job: Job<StockCommand>) -> Put {
-        let sku = job.command.sku_id.clone();
-        if self.newest.get(&sku).is_some_and(|newest| job.command.version <= *newest) {
-            return Put::Late(Box::new(job));
-        }
-        self.newest.insert(sku.clone(), job.command.version);
-        match self.waiting.insert(sku.clone(), job) {
-            Some(older) => Put::Replaced(Box::new(older)),
-            None => {
-                self.turns.push_back(sku);
-                Put::Waiting
+            if !goes_on {
+                return None;
             }
         }
     }
 
-    /// The SKU that waits longest, and those that may share its call.
-    fn take(&mut self, shop: &Shop) -> Vec<Job<StockCommand>> {
-        let sink = shop.connector.stock();
-        let limit = sink.map_or(1, |sink| sink.max_batch().max(1));
-        let batch_key = |job: &Job<StockCommand>| {
-            let level = job.command.level();
-            sink.map(|sink| sink.batch_key(&level).to_owned())
+    fn start_worker(self: &Arc<Self>, is_urgent: bool) {
+        let mut state = self.state.lock();
+        let urgent_only = if state.workers < WORKERS {
+            state.workers += 1;
+            false
+        } else if is_urgent && !state.has_urgent_worker {
+            state.has_urgent_worker = true;
+            true
+        } else {
+            return;
         };
-        let mut batch: Vec<Job<StockCommand>> = Vec::new();
-        let mut shared = None;
-        let mut passed = VecDeque::new();
-        while batch.len() < limit
-            && let Some(sku) = self.turns.pop_front()
-        {
-            let Some(job) = self.waiting.get(&sku) else { continue };
-            let key = batch_key(job);
-            let fits = batch.is_empty() || key == shared;
-            if self.busy.contains(&sku) || !fits {
-                passed.push_back(sku);
-                continue;
-            }
-            shared = key;
-            if let Some(job) = self.waiting.remove(&sku) {
-                batch.push(job);
-            }
-            self.busy.insert(sku);
-        }
-        // Those that did not fit keep their place in the order.
-        passed.append(&mut self.turns);
-        self.turns = passed;
-        batch
+        drop(state);
+        let worker = Worker { lane: Arc::clone(self), urgent_only };
+        self.delivery.shutdown.spawn(async move { worker.run().await });
+    }
+
+    /// What a level may share a call with.
+    fn group<'l>(&self, level: &'l StockLevel) -> &'l str {
+        self.shop.connector.stock().map_or("", |sink| sink.batch_key(level))
     }
 }

@@ -5,8 +5,9 @@ use super::journal::{self, Step};
 use super::lane::{Asked, Lane, Parcel};
 use super::look::{self, Found, Telling};
 use super::queue::Entry;
-use crate::push::delivery::{judge, not_enabled, pause_after};
+use crate::push::delivery::{judge, not_enabled, pause};
 use crate::push::receipt::{Kind, PushResult, push_id};
+use crate::shops::Class;
 use connectors::contract::{Capability, Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,7 @@ impl Worker {
             let failures = entry.item.failures;
             if is_throttled || failures >= IN_PLACE || !self.0.may_repeat_in_place() {
                 let asked = error.kind().retry_after().unwrap_or_default();
-                return self.0.park(entry, pause_after(failures).max(asked).min(LONGEST_BAN));
+                return self.0.park(entry, pause(failures, &error).max(asked.min(LONGEST_BAN)));
             }
             if !self.0.delivery.pause(failures, &error).await {
                 // Left in Kafka: its offset is not stored.
@@ -78,7 +79,8 @@ impl Worker {
                 Step::Conflict => return Tried::Known(Err(known_conflict())),
             }
         }
-        let session = shop.session(delivery.parts.clock.now());
+        let caller = shop.caller(Class::Waybill);
+        let session = caller.session(delivery.parts.clock.now());
         let telling = Telling { sink, session, waybill: parcel.job.command.waybill() };
         let mut found = Found::Nothing;
         if parcel.in_doubt {
@@ -165,6 +167,7 @@ impl Worker {
             shop: job.command.shop.clone(),
             object_id: job.command.order_id.as_str().to_owned(),
             version: None,
+            available: None,
             number: Some(job.command.number.clone()),
             outcome,
             error,

@@ -3,7 +3,7 @@
 use super::command::WaybillCommand;
 use crate::holds::{Held, Reason, of_order, of_refund};
 use crate::push::delivery::Delivery;
-use crate::shops::Shop;
+use crate::shops::{Class, Shop};
 use connectors::contract::model::{RefundId, WaybillAction};
 use connectors::contract::{Error, ErrorKind, Event, Result};
 
@@ -34,7 +34,8 @@ async fn ask(
     command: &WaybillCommand,
     mut held: Held,
 ) -> Result<Held> {
-    let session = shop.session(delivery.parts.clock.now());
+    let caller = shop.caller(Class::Waybill);
+    let session = caller.session(delivery.parts.clock.now());
     if let Some(source) = shop.connector.orders() {
         let notice = source.order(&session, &command.order_id).await?;
         if let Event::Order(order) = notice.event {

@@ -1,6 +1,6 @@
 //! A fake channel on a socket, and the ERP's side of the command topics.
 
-use super::{Setup, Tampered, kafka, wrong_value};
+use super::{Setup, Tampered, Timed, kafka, wrong_value};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::shutdown::Shutdown;
 use channel_gateway::simulate;
@@ -19,15 +19,26 @@ pub(crate) struct Channel {
     pub(crate) fake: Arc<dyn Fake>,
     pub(crate) shop: FakeShop,
     pub(crate) address: SocketAddr,
+    /// When calls came, where a test holds a limit against them.
+    pub(crate) timed: Option<Arc<Timed>>,
 }
 
 impl Channel {
     pub(crate) async fn start(name: &'static str) -> Self {
-        Self::start_tampered(name).await.0
+        Self::open(name, false).await.0
+    }
+
+    /// The same, and it remembers when calls come.
+    pub(crate) async fn timed(name: &'static str) -> Self {
+        Self::open(name, true).await.0
     }
 
     /// The same, with a hand on its answers.
     pub(crate) async fn start_tampered(name: &'static str) -> (Self, Arc<Tampered>) {
+        Self::open(name, false).await
+    }
+
+    async fn open(name: &'static str, is_timed: bool) -> (Self, Arc<Tampered>) {
         let shop = FakeShop {
             shop: ShopId::try_new("s1").unwrap(),
             app_key: "12345678".to_owned(),
@@ -35,12 +46,16 @@ impl Channel {
             token: "test-token".to_owned(),
         };
         let tampered = Tampered::new((connectors::find(name).unwrap().fake)(vec![shop.clone()]));
-        let fake: Arc<dyn Fake> = Arc::<Tampered>::clone(&tampered);
+        let mut fake: Arc<dyn Fake> = Arc::<Tampered>::clone(&tampered);
+        let timed = is_timed.then(|| Timed::new(Arc::clone(&fake)));
+        if let Some(timed) = &timed {
+            fake = Arc::<Timed>::clone(timed);
+        }
         let local = "127.0.0.1:0".parse().unwrap();
         // Ends with the test's runtime.
         let address =
             simulate::serve(Arc::clone(&fake), local, &Shutdown::default()).await.unwrap();
-        (Self { name, fake, shop, address }, tampered)
+        (Self { name, fake, shop, address, timed }, tampered)
     }
 
     /// A gateway that serves the channel's shop.
@@ -106,10 +121,19 @@ impl Erp {
         self.raw(topic, key, command.to_string().as_bytes()).await;
     }
 
+    /// A command in whatever partition its key belongs to, so that several gateways share a shop's work.
+    pub(crate) async fn spread(&self, topic: &str, key: &str, command: &Value) {
+        let (topic, payload) = (self.setup.topic_name(topic), command.to_string());
+        self.send(FutureRecord::to(&topic).key(key).payload(payload.as_bytes())).await;
+    }
+
     /// Everything goes to partition 0: one shop's commands are in one partition.
     pub(crate) async fn raw(&self, topic: &str, key: &str, payload: &[u8]) {
         let topic = self.setup.topic_name(topic);
-        let record = FutureRecord::to(&topic).key(key).payload(payload).partition(0);
+        self.send(FutureRecord::to(&topic).key(key).payload(payload).partition(0)).await;
+    }
+
+    async fn send(&self, record: FutureRecord<'_, str, [u8]>) {
         self.producer
             .send(record, Duration::from_secs(30))
             .await

@@ -10,6 +10,7 @@ mod partner;
 mod process;
 mod proxy;
 mod tampered;
+mod timed;
 mod topic;
 
 pub(crate) use channel::{Channel, Erp, now};
@@ -19,6 +20,7 @@ pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
 pub(crate) use process::{Process, run};
 pub(crate) use proxy::Proxy;
 pub(crate) use tampered::{Fate, Tampered};
+pub(crate) use timed::{Timed, busiest_second};
 pub(crate) use topic::{Seen, Topic};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -27,7 +27,7 @@ async fn the_most_urgent_parcel_goes_first_and_one_without_deadline_has_a_day() 
         command(&erp, &parcel(&order, &format!("BUSY{seed}"))).await;
     }
     let queue = gateway.app.metrics().push_queue.with_label_values(&["waybill"]);
-    let push = &gateway.app.metrics().quota_wait_seconds.with_label_values(&["partner"]);
+    let push = &gateway.app.metrics().quota_wait_seconds.with_label_values(&["partner", "waybill"]);
     eventually("everybody is busy", async || {
         (push.get_sample_count() == AT_ONCE as u64 && queue.get() == 0).then_some(())
     })
@@ -88,7 +88,7 @@ async fn a_channel_that_is_away_for_some_orders_does_not_stop_the_others() {
     eventually("all six are parked", async || (metrics.push_parked.get() == 6).then_some(())).await;
     // When they come due, they do not wait for each other: a channel that does not answer holds a call for ten seconds.
     way.hold();
-    let calls = metrics.quota_wait_seconds.with_label_values(&["partner"]);
+    let calls = metrics.quota_wait_seconds.with_label_values(&["partner", "waybill"]);
     let (before, began) = (calls.get_sample_count(), Instant::now());
     eventually("a call of each worker", async || {
         (calls.get_sample_count() >= before + AT_ONCE as u64).then_some(())

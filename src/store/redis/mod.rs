@@ -1,13 +1,16 @@
-//! Redis 7 or newer: claims and facts in pipelines, no scripts on the hot path.
+//! Redis 7 or newer: claims and facts in pipelines, no scripts on the hot path; scripts for what several processes share.
 //!
 //! `SET key P:<token> NX GET PX <lease>` claims and tells what was there in one command; `SET key 1 EX <life>` states the
 //! fact with a value that Redis shares between keys.
+
+mod slots;
+mod versions;
 
 use super::{Claim, Dedup, Error, Kv};
 use async_trait::async_trait;
 use connectors::contract::EventId;
 use redis::aio::ConnectionManager;
-use redis::{Pipeline, RedisError, Value};
+use redis::{FromRedisValue, Pipeline, RedisError, ScriptInvocation, Value};
 use std::fmt;
 use std::time::Duration;
 
@@ -65,6 +68,19 @@ impl RedisStore {
 
     fn value_key(&self, key: &str) -> Vec<u8> {
         [self.prefix.as_slice(), b"v:", key.as_bytes()].concat()
+    }
+
+    /// A key of one kind.
+    fn named(&self, kind: &[u8], key: &str) -> Vec<u8> {
+        [self.prefix.as_slice(), kind, key.as_bytes()].concat()
+    }
+
+    async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Error> {
+        let mut connection = self.connection.clone();
+        match tokio::time::timeout(self.timeout, call.invoke_async(&mut connection)).await {
+            Ok(answer) => answer.map_err(|error| away(&error)),
+            Err(_) => Err(Error::Late),
+        }
     }
 
     async fn run(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Error> {
