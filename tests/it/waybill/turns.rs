@@ -1,7 +1,7 @@
 //! Who goes first, and who waits for whom.
 
 use super::{ENABLE, TELL, command, outcome, parcel, partner, results};
-use crate::support::{Channel, Erp, Fate, Proxy, Setup, eventually, now};
+use crate::support::{Channel, Erp, Fate, Proxy, Seen, Setup, eventually, now};
 use connectors::contract::model::OrderId;
 use connectors::testkit::Faults;
 use serde_json::{Value, json};
@@ -60,33 +60,64 @@ async fn the_most_urgent_parcel_goes_first_and_one_without_deadline_has_a_day() 
     gateway.stop().await;
 }
 
+/// Nobody answers for these orders.
+fn away(orders: &[OrderId]) -> impl Fn(&str) -> Fate + Send + 'static {
+    let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
+    move |call| {
+        let is_away = call.contains(TELL) && ids.iter().any(|id| call.contains(id));
+        if is_away { Fate::Away } else { Fate::Answered }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_away_for_some_orders_does_not_stop_the_others() {
-    let (channel, hand) = Channel::start_tampered("partner").await;
-    let way = Proxy::to(&channel.address.to_string()).await;
-    let setup = Setup::new("parked").with("push.tries = 1000");
-    let gateway = channel.serve_at(setup, way.address, ENABLE, "").start().await;
-    let erp = Erp::new(&gateway.setup);
-    let orders = |from: u64| (from..from + 6).map(|seed| channel.order(seed));
-    let away: Vec<OrderId> = orders(0).collect();
-    let here: Vec<OrderId> = orders(100).collect();
-    let ids: Vec<String> = away.iter().map(ToString::to_string).collect();
-    hand.rule(
-        move |call| {
-            if ids.iter().any(|id| call.contains(id)) { Fate::Away } else { Fate::Answered }
-        },
-    );
-    for (order, number) in away.iter().chain(&here).zip(1..) {
-        command(&erp, &parcel(order, &format!("SF{number:02}"))).await;
+    let (channel, hand, gateway, erp) = partner("parked", &["push.tries = 1000"]).await;
+    // More than there are workers, and too few for the channel as a whole to be taken for away.
+    let orders: Vec<OrderId> = (0..9).map(|seed| channel.order(seed)).collect();
+    let (gone, here) = orders.split_at(AT_ONCE + 1);
+    hand.rule(away(gone));
+    for (order, number) in orders.iter().zip(1..) {
+        command(&erp, &parcel(order, &format!("SF{number}"))).await;
     }
     // Of an order that waits the second parcel waits too.
-    command(&erp, &parcel(&away[0], "SF99")).await;
-    let seen = results(&gateway, 6).await;
-    assert!(seen.keys().all(|number| number.as_str() > "SF06"), "{seen:#?}");
+    command(&erp, &parcel(&gone[0], "SF99")).await;
+    let seen = results(&gateway, here.len()).await;
+    assert!(seen.keys().all(|number| number.as_str() > "SF5"), "{seen:#?}");
     assert!(seen.values().all(|result| outcome(result) == "ok"), "{seen:#?}");
+    let setup = gateway.setup.clone();
+    gateway.stop().await;
+
+    hand.rule(|_| Fate::Answered);
+    let second = setup.start().await;
+    let mut topic = second.topic("push_results");
+    let ended = |number: &str, outcome: &str, seen: &[Seen]| {
+        seen.iter().any(|it| it.value["number"] == number && it.value["outcome"] == outcome)
+    };
+    topic
+        .until_such("everything has its result", |seen| {
+            (1..=9).all(|number| ended(&format!("SF{number}"), "ok", seen))
+                && ended("SF99", "conflict", seen)
+        })
+        .await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parked_parcels_that_come_due_do_not_wait_for_each_other() {
+    let (channel, hand) = Channel::start_tampered("partner").await;
+    let way = Proxy::to(&channel.address.to_string()).await;
+    let setup = Setup::new("due").with("push.tries = 1000").with("egress.timeout_ms = 20000");
+    let gateway = channel.serve_at(setup, way.address, ENABLE, "").start().await;
+    let erp = Erp::new(&gateway.setup);
+    let orders: Vec<OrderId> = (0..AT_ONCE as u64).map(|seed| channel.order(seed)).collect();
+    hand.rule(away(&orders));
+    for (order, number) in orders.iter().zip(1..) {
+        command(&erp, &parcel(order, &format!("SF{number}"))).await;
+    }
     let metrics = gateway.app.metrics().clone();
-    eventually("all six are parked", async || (metrics.push_parked.get() == 6).then_some(())).await;
-    // When they come due, they do not wait for each other: a channel that does not answer holds a call for ten seconds.
+    let parked = || usize::try_from(metrics.push_parked.get());
+    eventually("all are parked", async || (parked() == Ok(AT_ONCE)).then_some(())).await;
+    // A channel that does not answer holds a call for twenty seconds.
     way.hold();
     let calls = metrics.quota_wait_seconds.with_label_values(&["partner", "waybill"]);
     let (before, began) = (calls.get_sample_count(), Instant::now());
@@ -94,24 +125,12 @@ async fn a_channel_that_is_away_for_some_orders_does_not_stop_the_others() {
         (calls.get_sample_count() >= before + AT_ONCE as u64).then_some(())
     })
     .await;
-    assert!(began.elapsed() < Duration::from_secs(9), "they came one by one");
-    way.release();
-    let setup = gateway.setup.clone();
-    gateway.stop().await;
-
+    assert!(began.elapsed() < Duration::from_secs(18), "they came one by one");
     hand.rule(|_| Fate::Answered);
-    let second = setup.start().await;
-    let mut topic = second.topic("push_results");
-    let ended = |number: &str, outcome: &str, seen: &[crate::support::Seen]| {
-        seen.iter().any(|it| it.value["number"] == number && it.value["outcome"] == outcome)
-    };
-    topic
-        .until_such("everything has its result", |seen| {
-            (1..=12).all(|number| ended(&format!("SF{number:02}"), "ok", seen))
-                && ended("SF99", "conflict", seen)
-        })
-        .await;
-    second.stop().await;
+    way.release();
+    let seen = results(&gateway, AT_ONCE).await;
+    assert!(seen.values().all(|result| outcome(result) == "ok"), "{seen:#?}");
+    gateway.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
