@@ -8,12 +8,13 @@ use crate::bus::{self, Embedded, KafkaCommands, KafkaPast, KafkaPublisher, Publi
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Plan, ShopPlan};
 use crate::egress::{self, Account, Guard, SharedLimits, ShopApi, Transport};
+use crate::holds::Holds;
 use crate::ingress::{self, Admin, Limits, Listener, Readiness, Webhooks};
 use crate::intake::{self, Intake};
 use crate::seal::Sealer;
 use crate::shops::{Counters, Shop, Shops, WayOut};
 use crate::shutdown::Shutdown;
-use crate::store::{Dedup, Kv, Lives, MemoryStore, RedisStore, Slots, Versions};
+use crate::store::{Dedup, Kv, Lives, MemoryStore, Notes, RedisStore, Slots, Versions};
 use crate::telemetry::metrics::Metrics;
 use crate::{poll, push, stream as streams};
 use connectors::contract::Capability;
@@ -104,7 +105,9 @@ impl App {
         let transport = transport(&plan)?;
         let shops = shops(&plan, &base, &transport, &shutdown).await;
         let config = &plan.config;
-        let intake = Intake::open(&config.intake, &config.kafka.topics, base.intake(), &shutdown);
+        let holds = holds(&plan, &base, &shutdown);
+        let intake =
+            Intake::open(&config.intake, &config.kafka.topics, base.intake(&holds), &shutdown);
         let polling = poll::Parts {
             intake: intake.clone(),
             store: Arc::clone(&base.kv),
@@ -119,7 +122,7 @@ impl App {
             metrics: Arc::clone(&base.metrics),
         };
         streams::start(&config.stream, members(&plan, &shops), &listening, &shutdown);
-        start_push(&plan, &base, &shops, &shutdown)?;
+        start_push(&plan, &base, &shops, holds, &shutdown)?;
         let webhooks = Webhooks::new(
             config,
             Arc::clone(&shops),
@@ -178,13 +181,14 @@ impl App {
 }
 
 impl Base {
-    fn intake(&self) -> intake::Parts {
+    fn intake(&self, holds: &Arc<Holds>) -> intake::Parts {
         intake::Parts {
             dedup: Arc::clone(&self.dedup),
             publisher: self.publisher(),
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
             sealer: self.sealer.clone(),
+            holds: Arc::clone(holds),
         }
     }
 
@@ -379,11 +383,19 @@ async fn build_shop(plan: &ShopPlan, shared: &egress::Shared, metrics: &Metrics)
     })
 }
 
+fn holds(plan: &Plan, base: &Base, shutdown: &Shutdown) -> Arc<Holds> {
+    let (store, metrics) = (Arc::clone(&base.kv), Arc::clone(&base.metrics));
+    let life = plan.config.push.journal_life();
+    let notes = Notes::new(store, "hold", life, Arc::clone(&metrics));
+    Holds::start(notes, metrics, shutdown)
+}
+
 /// Commands are read only where some shop takes them.
 fn start_push(
     plan: &Plan,
     base: &Base,
     shops: &Arc<Shops>,
+    holds: Arc<Holds>,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
     let takes = |shop: &Arc<Shop>| shop.does(Capability::Stock) || shop.does(Capability::Waybills);
@@ -401,6 +413,8 @@ fn start_push(
         commands: Arc::new(commands),
         publisher: base.publisher(),
         shops: Arc::clone(shops),
+        store: Arc::clone(&base.kv),
+        holds,
         clock: Arc::clone(&base.clock),
         metrics: Arc::clone(&base.metrics),
         sealer: base.sealer.clone(),

@@ -209,6 +209,12 @@ pub trait WaybillSink: Send + Sync {
     async fn ship(&self, session: &Session<'_>, waybill: &Waybill) -> Result<()>;
     /// What the channel knows to be shipped, to settle a call whose result is unknown.
     async fn shipped(&self, session: &Session<'_>, order: &OrderId) -> Result<Vec<Shipped>>;
+    /// Whether a report takes several writing calls, so that a number which the channel shows may still lack its last
+    /// step. Then [`WaybillSink::ship`] looks before each call and finishes what an earlier try began, and it is asked
+    /// again where otherwise the number being there would be enough.
+    fn in_steps(&self) -> bool {
+        false
+    }
 }
 
 /// A documented limit of the channel, for one of its APIs and one shop. Config may lower it.

@@ -46,7 +46,9 @@ impl WaybillSink for Partner {
         }
         let data = Created { shop: session.shop, waybill };
         // A waybill is a fact: said again, it is the same message.
-        let request = message::post(SHIP, session.shop, session.now, b"", &data)?;
+        let message = message::post(SHIP, session.shop, session.now, b"", &data)?;
+        // That a partner knows the message again is asked of it and not seen: without an answer, its list is read first.
+        let request = ApiRequest { idempotent: false, ..message };
         let reply = session.api.call(request).await?;
         if reply.status.is_success() || knows(&reply, &waybill.number) {
             return Ok(());

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use connectors::contract::Secret;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::KafkaResult;
-use rdkafka::{ClientContext, Message, Statistics};
+use rdkafka::{ClientConfig, ClientContext, Message, Statistics};
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,16 +47,7 @@ impl KafkaCommands {
         topics: &[&str],
     ) -> KafkaResult<Self> {
         let offsets = Arc::<Offsets>::default();
-        let consumer: StreamConsumer<Assignments> = client_config(bootstrap, settings, secrets)
-            .set("group.id", &settings.group)
-            .set("enable.auto.commit", "true")
-            .set("auto.commit.interval.ms", "1000")
-            // Without this librdkafka stores an offset before the command is handed over, and a crash loses it.
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "15000")
-            .set("queued.max.messages.kbytes", "16384")
-            .set("reconnect.backoff.max.ms", "1000")
+        let consumer: StreamConsumer<Assignments> = config(bootstrap, settings, secrets)
             .create_with_context(Assignments { offsets: Arc::clone(&offsets) })?;
         consumer.subscribe(topics)?;
         Ok(Self {
@@ -120,5 +111,48 @@ impl Commands for KafkaCommands {
 impl fmt::Debug for KafkaCommands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaCommands").field("topics", &self.topics).finish_non_exhaustive()
+    }
+}
+
+/// The operator's word counts, but for what a promise hangs on.
+fn config(bootstrap: &str, settings: &Kafka, secrets: &[(String, Secret)]) -> ClientConfig {
+    let mut config = client_config(bootstrap, settings, secrets);
+    for (name, value) in [
+        ("auto.commit.interval.ms", "1000"),
+        ("session.timeout.ms", "15000"),
+        ("queued.max.messages.kbytes", "16384"),
+        ("reconnect.backoff.max.ms", "1000"),
+    ] {
+        if config.get(name).is_none() {
+            config.set(name, value);
+        }
+    }
+    config
+        .set("group.id", &settings.group)
+        .set("enable.auto.commit", "true")
+        // Without this librdkafka stores an offset before the command is handed over, and a crash loses it.
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest");
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_word_counts_but_for_what_a_promise_hangs_on() {
+        let mut settings: Kafka = toml::from_str(include_str!("../../config/default.toml"))
+            .map(|all: toml::Table| all["kafka"].clone().try_into().unwrap())
+            .unwrap();
+        let default = config("127.0.0.1:1", &settings, &[]);
+        assert_eq!(default.get("session.timeout.ms"), Some("15000"));
+        for (name, value) in [("session.timeout.ms", "6000"), ("enable.auto.offset.store", "true")]
+        {
+            settings.properties.insert(name.to_owned(), value.to_owned());
+        }
+        let own = config("127.0.0.1:1", &settings, &[]);
+        assert_eq!(own.get("session.timeout.ms"), Some("6000"));
+        assert_eq!(own.get("enable.auto.offset.store"), Some("false"));
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 mod check;
 mod check_shops;
@@ -265,6 +266,15 @@ pub struct Push {
     pub queue: NonZeroUsize,
     /// Tries of a command whose channel is away, before it is reported as `unknown`.
     pub tries: NonZeroU32,
+    /// Days for which it is remembered what was told to channels about parcels, and that orders are held.
+    pub journal_days: NonZeroU32,
+}
+
+impl Push {
+    /// How long it is remembered what was told to channels, and that orders are held.
+    pub fn journal_life(&self) -> Duration {
+        Duration::from_hours(24).saturating_mul(self.journal_days.get())
+    }
 }
 
 /// Calling channels.

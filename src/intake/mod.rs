@@ -20,13 +20,14 @@ pub use quarantine::Quarantined;
 use crate::bus::Publisher;
 use crate::clock::Clock;
 use crate::config::{self, Topics};
+use crate::holds::Holds;
 use crate::seal::Sealer;
 use crate::shops::Shop;
 use crate::shutdown::Shutdown;
 use crate::store::Dedup;
 use crate::telemetry::metrics::Metrics;
 use connectors::contract::model::Timestamp;
-use connectors::contract::{Error, ErrorKind, Event, Notice, Suspect};
+use connectors::contract::{Capability, Error, ErrorKind, Event, Notice, Suspect};
 use flights::{Answer, Boarding, Flights};
 use record::{Kind, Ready, Recorder};
 use std::sync::Arc;
@@ -128,6 +129,7 @@ pub struct Intake {
     queue: mpsc::Sender<Ready>,
     flights: Arc<Flights>,
     recorder: Arc<Recorder>,
+    holds: Arc<Holds>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -145,6 +147,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Seals the quarantine.
     pub sealer: Sealer,
+    /// Notes which orders must not ship now.
+    pub holds: Arc<Holds>,
 }
 
 impl Intake {
@@ -158,7 +162,7 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(settings.queue.get());
         let flights = Arc::new(Flights::new(settings.remember_local));
         let recorder = Arc::new(Recorder::new(topics, parts.sealer));
-        let (clock, metrics) = (parts.clock, parts.metrics);
+        let (clock, metrics, holds) = (parts.clock, parts.metrics, parts.holds);
         let road = road::Road::new(
             settings,
             parts.dedup,
@@ -168,7 +172,7 @@ impl Intake {
             shutdown.clone(),
         );
         road.open(jobs, queue.downgrade());
-        Self { queue, flights, recorder, clock, metrics }
+        Self { queue, flights, recorder, holds, clock, metrics }
     }
 
     /// Takes everything a delivery or a page says; ends when all of it is in Kafka, or with the first reason why not.
@@ -190,6 +194,9 @@ impl Intake {
                 tracing::error!(channel = shop.channel, shop = %shop.id, "the seller withdrew the authorization; the shop is paused");
                 shop.api.authorization_ended();
                 continue;
+            }
+            if shop.does(Capability::Waybills) {
+                self.holds.see(shop.channel, shop.id.as_str(), &notice.event);
             }
             self.recorder.records(shop, notice.event, origin, now, &mut records)?;
         }

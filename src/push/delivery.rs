@@ -4,6 +4,7 @@ use super::Parts;
 use super::command::Job;
 use super::receipt::{Kind, Outcome, Reason, Receipts};
 use super::waiting::Waiting;
+use super::waybill::Journal;
 use crate::shops::{Class, Shop};
 use crate::shutdown::Shutdown;
 use connectors::contract::{Error, ErrorKind, Result};
@@ -25,6 +26,7 @@ pub(super) struct Delivery {
     pub(super) parts: Parts,
     pub(super) receipts: Receipts,
     pub(super) waiting: Waiting,
+    pub(super) journal: Journal,
     pub(super) shutdown: Shutdown,
     /// Tries of a command whose channel is away.
     pub(super) tries: u32,

@@ -22,16 +22,18 @@ pub use waybill::WaybillCommand;
 use crate::bus::{Commands, Past, Publisher};
 use crate::clock::Clock;
 use crate::config::{Push, Topics};
+use crate::holds::Holds;
 use crate::seal::Sealer;
 use crate::shops::Shops;
 use crate::shutdown::Shutdown;
-use crate::store::Versions;
+use crate::store::{Kv, Notes, Versions};
 use crate::telemetry::metrics::Metrics;
 use delivery::Delivery;
 use lanes::Lanes;
 use receipt::Receipts;
 use std::sync::Arc;
 use waiting::Waiting;
+use waybill::Journal;
 
 /// What push-back works with.
 #[derive(Debug, Clone)]
@@ -42,6 +44,10 @@ pub struct Parts {
     pub publisher: Arc<dyn Publisher>,
     /// The shops.
     pub shops: Arc<Shops>,
+    /// Keeps the journal of waybills.
+    pub store: Arc<dyn Kv>,
+    /// Orders that must not ship now.
+    pub holds: Arc<Holds>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Counters.
@@ -57,7 +63,9 @@ pub struct Parts {
 /// Starts reading, delivering and reporting. At the end, calls under way finish and are reported; what waits is left in
 /// Kafka.
 pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdown) {
+    let (store, metrics) = (Arc::clone(&parts.store), Arc::clone(&parts.metrics));
     let delivery = Arc::new(Delivery {
+        journal: Journal::new(Notes::new(store, "waybill", settings.journal_life(), metrics)),
         receipts: Receipts::start(topics, parts, shutdown),
         waiting: Waiting::new(settings.queue.get(), Arc::clone(&parts.metrics)),
         parts: parts.clone(),

@@ -11,10 +11,11 @@ use crate::bus::{
 };
 use crate::clock::SystemClock;
 use crate::config::{Push, StockRule, Topics};
+use crate::holds::Holds;
 use crate::seal::Sealer;
 use crate::shops::{Class, Counters, Shop, Shops, WayOut};
 use crate::shutdown::Shutdown;
-use crate::store::{self, Begun, MemoryStore, Newer, Version, Versions};
+use crate::store::{self, Begun, MemoryStore, Newer, Notes, Version, Versions};
 use crate::telemetry::metrics::Metrics;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -274,7 +275,13 @@ impl Simulation {
             is_dead: Arc::default(),
         };
         let metrics = Arc::new(Metrics::try_new().unwrap());
+        let shutdown = Shutdown::default();
+        let store = Arc::<MemoryStore>::clone(&self.store);
+        let life = self.settings.journal_life();
+        let notes = Notes::new(store, "hold", life, Arc::clone(&metrics));
         let parts = Parts {
+            store: Arc::<MemoryStore>::clone(&self.store),
+            holds: Holds::start(notes, Arc::clone(&metrics), &shutdown),
             commands: Arc::new(process.clone()),
             publisher: Arc::new(process.clone()),
             shops: Arc::new(Shops::new([Arc::new(shop(&process, &metrics))])),
@@ -284,7 +291,6 @@ impl Simulation {
             versions: Arc::new(process.clone()),
             past: Arc::new(process.clone()),
         };
-        let shutdown = Shutdown::default();
         {
             let mut world = self.shared.world.lock();
             (world.owner, world.cursor) = (id, world.committed);

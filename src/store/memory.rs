@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 /// Facts kept at most; the oldest are forgotten first, which costs a duplicate and nothing else.
 const FACTS: usize = 1_000_000;
+/// Values with an end that are kept at most; the oldest are forgotten first.
+const PASSING: usize = 100_000;
 /// A call that began so long ago and never finished belongs to nobody.
 const LONGEST_CALL: Duration = Duration::from_mins(1);
 
@@ -25,9 +27,18 @@ struct State {
     entries: HashMap<EventId, Entry>,
     published: VecDeque<EventId>,
     values: HashMap<String, Vec<u8>>,
+    passing: HashMap<String, Passing>,
+    /// Names of passing values in the order in which they were first set.
+    passing_order: VecDeque<String>,
     /// By shop and SKU.
     versions: HashMap<String, HashMap<String, Told>>,
     is_whole: bool,
+}
+
+#[derive(Debug)]
+struct Passing {
+    value: Vec<u8>,
+    until: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,11 +114,27 @@ impl Dedup for MemoryStore {
 #[async_trait]
 impl Kv for MemoryStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.state.lock().values.get(key).cloned())
+        let state = self.state.lock();
+        let now = Instant::now();
+        let passing = state.passing.get(key).filter(|passing| passing.until > now);
+        Ok(passing.map(|passing| &passing.value).or_else(|| state.values.get(key)).cloned())
     }
 
     async fn put(&self, key: &str, value: &[u8]) -> Result<(), Error> {
         self.state.lock().values.insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    async fn put_for(&self, key: &str, value: &[u8], life: Duration) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        let passing = Passing { value: value.to_vec(), until: Instant::now() + life };
+        if state.passing.insert(key.to_owned(), passing).is_none() {
+            state.passing_order.push_back(key.to_owned());
+        }
+        while state.passing.len() > PASSING {
+            let Some(oldest) = state.passing_order.pop_front() else { break };
+            state.passing.remove(&oldest);
+        }
         Ok(())
     }
 
@@ -173,5 +200,27 @@ impl Versions for MemoryStore {
     async fn recalled(&self) -> Result<(), Error> {
         self.state.lock().is_whole = true;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_passing_value_is_gone_after_its_time_and_the_oldest_make_room() {
+        let store = MemoryStore::new(Duration::from_secs(1));
+        store.put_for("a", b"1", Duration::from_secs(5)).await.unwrap();
+        assert_eq!(store.get("a").await.unwrap().as_deref(), Some(&b"1"[..]));
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!(store.get("a").await.unwrap(), None);
+        store.put_for("a", b"2", Duration::from_secs(5)).await.unwrap();
+        assert_eq!(store.get("a").await.unwrap().as_deref(), Some(&b"2"[..]));
+        for number in 0..PASSING {
+            store.put_for(&number.to_string(), b"", Duration::from_secs(5)).await.unwrap();
+        }
+        assert_eq!(store.get("a").await.unwrap(), None, "the oldest made room");
+        assert!(store.get("0").await.unwrap().is_some());
+        assert_eq!(store.state.lock().passing_order.len(), PASSING);
     }
 }

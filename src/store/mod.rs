@@ -5,18 +5,21 @@
 //! [`Dedup::confirm`], and only a delivery report calls it. No payload is ever stored.
 
 mod memory;
+mod notes;
 mod redis;
 mod slots;
 mod versions;
 
 pub use self::redis::{Lives, RedisStore};
 pub use memory::MemoryStore;
+pub use notes::Notes;
 pub use slots::{DayLimit, Reserved, SharedLimit, Slot, Slots};
 pub use versions::{Begun, Newer, Version, Versions};
 
 use async_trait::async_trait;
 use connectors::contract::EventId;
 use std::fmt::Debug;
+use std::time::Duration;
 
 /// What the store says about an event id that was claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +57,15 @@ pub trait Dedup: Send + Sync + Debug {
     async fn release(&self, ids: &[EventId], token: u64) -> Result<(), Error>;
 }
 
-/// Small values by name: watermarks, sealed tokens.
+/// Small values by name: watermarks, sealed tokens, what was told to a channel.
 #[async_trait]
 pub trait Kv: Send + Sync + Debug {
     /// The value, if there is one.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
     /// Sets the value.
     async fn put(&self, key: &str, value: &[u8]) -> Result<(), Error>;
+    /// Sets the value for a time, in whole seconds; then it is gone.
+    async fn put_for(&self, key: &str, value: &[u8], life: Duration) -> Result<(), Error>;
     /// Answers when the store works.
     async fn ping(&self) -> Result<(), Error>;
 }

@@ -1,14 +1,100 @@
-//! Processes that come and go: what the channel has at the end, and what it was called for.
+//! Processes that die a hundred times, and processes that come and go: what the channel has at the end, and what it was
+//! called for.
 
-use crate::support::{Erp, Gateway, Setup, Timed, spawn};
+use crate::support::{Channel, Erp, Gateway, Process, Setup, Timed, eventually, spawn};
 use channel_gateway::shutdown::Shutdown;
 use channel_gateway::simulate;
 use connectors::contract::model::ShopId;
 use connectors::testkit::{Fake, FakeShop};
-use serde_json::json;
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+const KILLS: u64 = 100;
+const PARCELS: u64 = 400;
+
+/// Between calls, results and commits: somewhere in the work of a process, differently each time.
+fn life(kill: u64) -> Duration {
+    Duration::from_millis(kill * 37 % 250)
+}
+
+/// Ship calls that the channel took, by order.
+fn shipped(channel: &Channel) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for call in channel.timed.as_ref().unwrap().all().iter().filter(|call| call.status == 200) {
+        let Ok(body) = serde_json::from_slice::<Value>(&call.body) else { continue };
+        if body["type"] == "waybill.created" {
+            let order = body["data"]["order_id"].as_str().unwrap().to_owned();
+            *counts.entry(order).or_default() += 1;
+        }
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_a_hundred_times_each_parcel_is_told_once_and_each_command_has_a_result() {
+    let channel = Channel::timed("partner").await;
+    let orders: Vec<_> = (0..PARCELS).map(|seed| channel.order(seed)).collect();
+    let skus: Vec<String> = channel.fake.stock(&channel.shop.shop).into_keys().collect();
+    // A member with a name of its own comes back without a rebalance, as a pod of a stateful set does.
+    let setup = Setup::new("killed")
+        .with("kafka.properties = { \"group.instance.id\" = \"one\", \"session.timeout.ms\" = \"45000\" }");
+    let slow = "limits.\"waybill.created\" = { per_second = 20, burst = 1 }";
+    let setup = channel.serve(setup, "\"stock\", \"waybills\"", slow);
+    let (mut commands, erp) = (0, Erp::new(&setup));
+    // The topics come with the first process.
+    Process::start(&setup).await.kill().await;
+    for (index, order) in orders.iter().enumerate() {
+        let number = format!("SF{index:013}");
+        let parcel = json!({
+            "channel": "partner", "shop": "s1", "order_id": order.as_str(), "carrier": "SF", "number": number,
+        });
+        erp.command("waybill_commands", order.as_str(), &parcel).await;
+        let sku = &skus[index % skus.len()];
+        let level = json!({
+            "channel": "partner", "shop": "s1", "sku_id": sku, "available": index, "version": index + 1,
+        });
+        erp.command("stock_commands", sku, &level).await;
+        commands += 2;
+    }
+    for kill in 0..KILLS {
+        let process = Process::start(&setup).await;
+        let before = channel.timed.as_ref().unwrap().count();
+        // It is at work, unless nothing is left.
+        if shipped(&channel).len() < orders.len() {
+            eventually("it calls", async || {
+                (channel.timed.as_ref().unwrap().count() > before).then_some(())
+            })
+            .await;
+        }
+        tokio::time::sleep(life(kill)).await;
+        process.kill().await;
+    }
+    let last = Process::start(&setup).await;
+    let mut results = setup.topic("push_results");
+    let seen = results
+        .until_such("a result of each command", |seen| {
+            let ids: BTreeSet<&str> =
+                seen.iter().filter_map(|result| result.value["push_id"].as_str()).collect();
+            ids.len() == commands
+        })
+        .await;
+    for result in seen {
+        let outcome = result.value["outcome"].as_str().unwrap();
+        assert!(["ok", "superseded"].contains(&outcome), "{result:#?}");
+    }
+    let counts = shipped(&channel);
+    assert_eq!(counts.len(), orders.len());
+    let twice: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(twice.is_empty(), "told more than once: {twice:?}");
+    for (index, sku) in skus.iter().enumerate() {
+        let newest = (0..orders.len()).rev().find(|number| number % skus.len() == index);
+        let Some(newest) = newest else { continue };
+        assert_eq!(channel.level(sku), u32::try_from(newest).ok(), "{sku}");
+    }
+    last.kill().await;
+}
 
 const SHOPS: usize = 200;
 const SKUS: usize = 3;

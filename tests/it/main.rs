@@ -68,6 +68,9 @@ mod versions;
 /// A warehouse that calls.
 #[cfg(test)]
 mod warehouse;
+/// Parcels: told once, the most urgent first, and not while their order is held.
+#[cfg(test)]
+mod waybill;
 /// From a delivery's bytes to its record and its answer.
 #[cfg(test)]
 mod webhook;

@@ -15,8 +15,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/ingress/admin.rs", &["bus", "store"]),
     ("src/stream", &["egress", "intake", "shops"]),
     ("src/poll", &["intake", "shops", "store"]),
-    ("src/intake", &["bus", "shops", "store"]),
-    ("src/push", &["bus", "shops", "store"]),
+    ("src/intake", &["bus", "holds", "shops", "store"]),
+    ("src/holds", &["store"]),
+    ("src/push", &["bus", "holds", "shops", "store"]),
     ("src/egress", &["store", "shops"]),
     ("src/bus", &[]),
     ("src/store", &[]),
@@ -28,11 +29,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/cli", &["app", "bus", "courier", "output", "schema", "simulate"]),
     (
         "src/app.rs",
-        &["bus", "egress", "ingress", "intake", "poll", "push", "shops", "store", "stream"],
+        &[
+            "bus", "egress", "holds", "ingress", "intake", "poll", "push", "shops", "store",
+            "stream",
+        ],
     ),
     (
         "src/app",
-        &["bus", "egress", "ingress", "intake", "poll", "push", "shops", "store", "stream"],
+        &[
+            "bus", "egress", "holds", "ingress", "intake", "poll", "push", "shops", "store",
+            "stream",
+        ],
     ),
     ("src/lib.rs", &[]),
     ("src/main.rs", &[]),

@@ -76,6 +76,10 @@ impl WaybillSink for Ecshop {
         });
         Ok(shipped.collect())
     }
+
+    fn in_steps(&self) -> bool {
+        true
+    }
 }
 
 fn whole(waybill: &Waybill, company: &str) -> ApiRequest {

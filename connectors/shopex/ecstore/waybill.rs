@@ -78,6 +78,10 @@ impl WaybillSink for Ecstore {
         let trade = Fields::from_json(answers::data(&reply.body)?.get().as_bytes())?;
         Ok(super::super::hub::shipped(&self.0.carriers, &trade))
     }
+
+    fn in_steps(&self) -> bool {
+        true
+    }
 }
 
 async fn detail(session: &Session<'_>, order: &OrderId) -> Result<ApiReply> {

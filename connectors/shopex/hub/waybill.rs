@@ -62,6 +62,10 @@ impl WaybillSink for Hub {
         let trade = trade_of(answers::data(&body)?)?;
         Ok(shipped(&self.0.carriers, &Fields::from_json(trade.get().as_bytes())?))
     }
+
+    fn in_steps(&self) -> bool {
+        self.0.hub_shipping == HubShipping::Shipping
+    }
 }
 
 impl Hub {

@@ -71,6 +71,10 @@ impl WaybillSink for Shopex485 {
         record(&body)?;
         Ok(Vec::new())
     }
+
+    fn in_steps(&self) -> bool {
+        true
+    }
 }
 
 fn is_done(body: &[u8]) -> Result<()> {

@@ -143,6 +143,8 @@ impl Erp {
                 carrier: "SF".to_owned(),
                 number,
                 lines: Vec::new(),
+                ship_by: None,
+                force: false,
             };
             (waybill, stock)
         };

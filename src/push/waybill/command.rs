@@ -1,7 +1,7 @@
 //! What an ERP may command about shipments: one parcel, JSON, keyed by shop and order.
 
 use crate::push::command::check_name;
-use connectors::contract::model::{OrderId, Waybill, WaybillAction, WaybillLine};
+use connectors::contract::model::{OrderId, Timestamp, Waybill, WaybillAction, WaybillLine};
 use connectors::contract::{Error, Result, parse_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,12 @@ pub struct WaybillCommand {
     /// What is in the parcel; empty means everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<WaybillLine>,
+    /// When the parcel must be told at the latest; the most urgent goes first. Without it, a day after it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_by: Option<Timestamp>,
+    /// Tell the channel although the order is held, and although it answered `conflict` to the same before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 impl WaybillCommand {

@@ -149,6 +149,17 @@ impl Kv for RedisStore {
         self.run(&pipeline).await.map(drop)
     }
 
+    async fn put_for(&self, key: &str, value: &[u8], life: Duration) -> Result<(), Error> {
+        let mut pipeline = Pipeline::new();
+        pipeline
+            .cmd("SET")
+            .arg(self.value_key(key))
+            .arg(value)
+            .arg("EX")
+            .arg(life.as_secs().max(1));
+        self.run(&pipeline).await.map(drop)
+    }
+
     async fn ping(&self) -> Result<(), Error> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("PING");

@@ -1,6 +1,6 @@
 //! A fake channel on a socket, and the ERP's side of the command topics.
 
-use super::{Setup, Timed, kafka, wrong_value};
+use super::{Setup, Tampered, Timed, kafka, wrong_value};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::shutdown::Shutdown;
 use channel_gateway::simulate;
@@ -30,30 +30,36 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) async fn start(name: &'static str) -> Self {
-        Self::open(name, |_| None).await
+        Self::open(name, |_| None).await.0
     }
 
     /// The same, and it remembers when calls come.
     pub(crate) async fn timed(name: &'static str) -> Self {
-        Self::open(name, |fake| Some(Timed::new(fake))).await
+        Self::open(name, |fake| Some(Timed::new(fake))).await.0
     }
 
     /// The same, and there it is always this time.
     pub(crate) async fn timed_at(name: &'static str, now: Timestamp) -> Self {
-        Self::open(name, |fake| Some(Timed::at(fake, now))).await
+        Self::open(name, |fake| Some(Timed::at(fake, now))).await.0
+    }
+
+    /// The same, with a hand on its answers.
+    pub(crate) async fn start_tampered(name: &'static str) -> (Self, Arc<Tampered>) {
+        Self::open(name, |_| None).await
     }
 
     async fn open(
         name: &'static str,
         time: impl FnOnce(Arc<dyn Fake>) -> Option<Arc<Timed>>,
-    ) -> Self {
+    ) -> (Self, Arc<Tampered>) {
         let shop = FakeShop {
             shop: ShopId::try_new("s1").unwrap(),
             app_key: "12345678".to_owned(),
             secret: super::SECRET.to_owned(),
             token: "test-token".to_owned(),
         };
-        let mut fake = (connectors::find(name).unwrap().fake)(vec![shop.clone()]);
+        let tampered = Tampered::new((connectors::find(name).unwrap().fake)(vec![shop.clone()]));
+        let mut fake: Arc<dyn Fake> = Arc::<Tampered>::clone(&tampered);
         let timed = time(Arc::clone(&fake));
         if let Some(timed) = &timed {
             fake = Arc::<Timed>::clone(timed);
@@ -62,7 +68,7 @@ impl Channel {
         // Ends with the test's runtime.
         let address =
             simulate::serve(Arc::clone(&fake), local, &Shutdown::default()).await.unwrap();
-        Self { name, fake, shop, address, timed }
+        (Self { name, fake, shop, address, timed }, tampered)
     }
 
     /// A gateway that serves the channel's shop.

@@ -9,6 +9,7 @@ mod gateway;
 mod partner;
 mod process;
 mod proxy;
+mod tampered;
 mod timed;
 mod topic;
 
@@ -18,6 +19,7 @@ pub(crate) use gateway::{Gateway, SECRET, Setup};
 pub(crate) use partner::{Answer, Partner, exchange, now_secs, order, parse};
 pub(crate) use process::{Process, run};
 pub(crate) use proxy::Proxy;
+pub(crate) use tampered::{Fate, Tampered};
 pub(crate) use timed::{Timed, busiest_second};
 pub(crate) use topic::{RawRecord, Seen, Topic};
 
