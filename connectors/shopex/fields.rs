@@ -64,9 +64,13 @@ impl<'a> Fields<'a> {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// Text that must be there.
+    /// Text that must be there. A list or an object in its place is none.
     pub(super) fn required(&self, name: &str) -> Result<&str> {
-        self.text(name).ok_or_else(|| Error::malformed("missing field").at(name))
+        let text = self.text(name).ok_or_else(|| Error::malformed("missing field").at(name))?;
+        if text.starts_with(['{', '[']) {
+            return Err(Error::malformed("expected a text").at(name));
+        }
+        Ok(text)
     }
 
     /// An order id that must be there.
@@ -145,6 +149,10 @@ impl<'a> Fields<'a> {
         };
         let mut records = Vec::with_capacity(raws.len());
         for (index, raw) in raws.into_iter().enumerate() {
+            // How PHP writes a record without fields.
+            if raw.get() == "[]" {
+                continue;
+            }
             let record = Fields::from_json(raw.get().as_bytes());
             records.push(record.map_err(|error| error.within(&format!("{name}[{index}]")))?);
         }

@@ -112,7 +112,7 @@ impl<'i> Contents<'i> {
         })
     }
 
-    /// As ECStore and ShopEx 4.8.5 want it. A SKU is named once, with the units of all of its lines.
+    /// As ECStore and ShopEx 4.8.5 want it. A SKU is named once.
     pub(super) fn as_delivery(&self, with_type: bool) -> String {
         let item = |(item, units): &(&Item, u32)| {
             let mut item = json!({
@@ -133,7 +133,8 @@ impl<'i> Contents<'i> {
         Value::Array(self.by_sku().iter().map(item).collect()).to_string()
     }
 
-    fn by_sku(&self) -> Vec<(&'i Item, u32)> {
+    /// A SKU once, with the units of all of its lines.
+    pub(super) fn by_sku(&self) -> Vec<(&'i Item, u32)> {
         let mut skus: Vec<(&Item, u32)> = Vec::new();
         for (item, units) in &self.parts {
             match skus.iter_mut().find(|(known, _)| known.bn == item.bn) {

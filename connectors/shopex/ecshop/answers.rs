@@ -11,9 +11,11 @@ const NOTHING: &str = "\"true\"";
 pub(super) const SHIPPED: &str = "shipped_already";
 /// A delivery of that number is there already.
 pub(super) const DELIVERY_EXISTS: &str = "delivery_exists";
+/// A parcel was refused when the shop had counted its units already: nothing is shipped, and something is written.
+pub(super) const STOPPED: &str = "stopped_halfway";
 const SQL_ERROR: &[u8] = b"MySQL server error report";
 
-/// Chinese texts of the shop: what they begin with, and what that means.
+/// Texts of the shop: what they begin with, and what that means.
 const TEXTS: &[(&str, ErrorKind, &str, &str)] = &[
     ("订单已经发货", ErrorKind::Conflict, SHIPPED, "the order is shipped already"),
     (
@@ -22,6 +24,25 @@ const TEXTS: &[(&str, ErrorKind, &str, &str)] = &[
         DELIVERY_EXISTS,
         "a delivery of that number exists already",
     ),
+    (
+        "goods store error",
+        ErrorKind::Unavailable,
+        STOPPED,
+        "the shop has not enough of the goods in its books, and stopped halfway through shipping",
+    ),
+    (
+        "update delivery_id fail",
+        ErrorKind::Unavailable,
+        STOPPED,
+        "the shop stopped halfway through shipping",
+    ),
+    (
+        "创建发货单失败",
+        ErrorKind::Unavailable,
+        "no_delivery",
+        "the shop could not note the delivery",
+    ),
+    ("发货失败", ErrorKind::Unavailable, "no_delivery", "the shop could not note the delivery"),
     ("订单已经退款", ErrorKind::Rejected, "refunded", "the order's money went back"),
     ("order_id no exist", ErrorKind::Rejected, "no_order", "the shop has no such order"),
     ("订单号", ErrorKind::Rejected, "no_order", "the shop has no such order"),

@@ -7,11 +7,18 @@
 mod answers;
 mod dialect;
 mod orders;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod record_tests;
+mod state;
 mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod tests;
 mod waybill;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod waybill_tests;
 
 use super::normalize::Dialect;
 use super::{Generation, HubPath, HubShipping, Setup, check_id};
