@@ -38,7 +38,8 @@ impl Auth for Setup {
             Generation::Ecstore | Generation::Matrix => {
                 (SIGN, crate::contract::sign::upper_hex(&sign::matrix(token, &pairs)))
             }
-            Generation::V485 | Generation::Ecshop => (AC, sign::ac(token, &pairs)),
+            Generation::V485 => (AC, sign::ac(token, &pairs)),
+            Generation::Ecshop => (AC, sign::trimmed_ac(token, &pairs)),
         };
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(&params).append_pair(signature.0, &signature.1);
@@ -77,12 +78,15 @@ impl Auth for Setup {
         if has("act") {
             let values = sign::values(&pairs).concat();
             let text = format!("{}<secret>", String::from_utf8_lossy(&values));
-            let scheme = if self.generation == Generation::Ecshop {
-                "ECShop ac: MD5 of the values and the token"
+            let (scheme, signature) = if self.generation == Generation::Ecshop {
+                let scheme =
+                    "ECShop ac: MD5 of the values and the token, blanks around the whole left out";
+                (scheme, sign::trimmed_ac(secret.expose(), &pairs))
             } else {
-                "ShopEx 4.8.5 ac: MD5 of the values and the token"
+                let scheme = "ShopEx 4.8.5 ac: MD5 of the values and the token";
+                (scheme, sign::ac(secret.expose(), &pairs))
             };
-            return Ok(Explanation::new(scheme, text, sign::ac(secret.expose(), &pairs)));
+            return Ok(Explanation::new(scheme, text, signature));
         }
         let text = sign::assemble(&pairs).concat();
         let digest = sign::matrix(secret.expose(), &pairs);

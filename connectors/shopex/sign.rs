@@ -1,4 +1,4 @@
-//! The three signatures of the family: the matrix's, `ac` of ShopEx 4.8.5, and Prism's.
+//! The three signatures of the family: the matrix's, `ac` of ShopEx 4.8.5 and ECShop, and Prism's.
 //!
 //! None of the first two signs a time or a nonce, and the matrix's text has no separators between names and values.
 
@@ -81,6 +81,18 @@ pub(super) fn ac(token: &[u8], pairs: &[Pair<'_>]) -> String {
     let mut parts = values(pairs);
     parts.push(token);
     hex::encode(md5(&parts))
+}
+
+/// ECShop's signature: the same, but what PHP's `trim` takes off both ends of the whole text does not count. Blanks that
+/// PHP leaves alone, like the ideographic one, do.
+pub(super) fn trimmed_ac(token: &[u8], pairs: &[Pair<'_>]) -> String {
+    let mut parts = values(pairs);
+    parts.push(token);
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0b);
+    let whole = parts.concat();
+    let start = whole.iter().position(|byte| !is_blank(byte)).unwrap_or(whole.len());
+    let end = whole.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+    hex::encode(md5(&[whole.get(start..end).unwrap_or_default()]))
 }
 
 /// One call in Prism's terms. Parameters without the signature.

@@ -106,10 +106,45 @@ fn every_recorded_call_bears_the_signature_that_is_computed_here() {
         let form = recorded(name).0;
         let pairs = super::super::form::split(form.as_bytes());
         let received = super::super::form::text(&pairs, "ac").unwrap().unwrap();
-        assert_eq!(sign::ac(TOKEN.as_bytes(), &pairs), received, "{name}");
+        assert_eq!(sign::trimmed_ac(TOKEN.as_bytes(), &pairs), received, "{name}");
         calls += 1;
     }
     assert!(calls > 20, "{calls}");
+}
+
+#[test]
+fn only_what_php_trims_is_trimmed_and_only_around_the_whole() {
+    // As PHP computes md5(trim($first . "1.0 " . $token)).
+    for (first, behind, expected) in [
+        (" \t\r\n\0\x0bact", "", "bbb92f3effedbe620e0f76f77c5a0d07"),
+        ("act", "\n", "bbb92f3effedbe620e0f76f77c5a0d07"),
+        ("\u{3000}act", "", "b31a505e7f681d383f3ef779bbf9269d"),
+        ("\x0cact", "", "cf40361d79fa572c8f2e7255d2475630"),
+        ("act", "\u{a0}", "1f97e5932e20ff35511dd760522c13db"),
+    ] {
+        let token = format!("{TOKEN}{behind}");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let params = [pair("act", first), pair("api_version", "1.0 "), pair("ac", "anything")];
+        let told = connector().auth().explain(&Secret::new(token.clone()), &params, b"").unwrap();
+        assert_eq!(told.signature, expected, "{first:?} {behind:?}");
+    }
+}
+
+#[test]
+fn every_vector_of_the_shop_is_met() {
+    let vectors: Vec<Value> =
+        serde_json::from_str(include_str!("../fixtures/ac-vectors.json")).unwrap();
+    assert_eq!(vectors.len(), 3);
+    for vector in vectors {
+        let pairs: Vec<_> = vector["params"].as_object().unwrap().iter().collect();
+        let pairs: Vec<(String, String)> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+            .collect();
+        let secret = Secret::new(vector["token"].as_str().unwrap());
+        let told = connector().auth().explain(&secret, &pairs, b"").unwrap();
+        assert_eq!(told.signature, vector["ac_36"], "{}", vector["id"]);
+    }
 }
 
 #[test]

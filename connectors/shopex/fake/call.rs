@@ -51,13 +51,15 @@ impl Call {
         *received == hex::encode(md5(&[text.as_bytes()]))
     }
 
-    /// Whether the call bears ECShop's signature: blanks around the text do not count, and letters may be large or small.
+    /// Whether the call bears ECShop's signature: what PHP trims around the text does not count, and letters may be large or
+    /// small.
     pub(super) fn bears_trimmed_ac(&self, token: &str) -> bool {
         let Some(received) = self.0.get("ac") else { return false };
         let values = self.0.iter().filter(|(name, _)| *name != "ac");
         let text: String = values.map(|(_, value)| value.as_str()).collect();
         let text = format!("{text}{token}");
-        received.eq_ignore_ascii_case(&hex::encode(md5(&[text.trim().as_bytes()])))
+        let text = text.trim_matches([' ', '\t', '\n', '\r', '\0', '\x0b']);
+        received.eq_ignore_ascii_case(&hex::encode(md5(&[text.as_bytes()])))
     }
 }
 
