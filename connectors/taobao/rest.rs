@@ -44,8 +44,8 @@ const PERSONAL: [&str; 20] = [
 ];
 /// Names that would be taken for personal and are not: the shop's own name, a switch, a number of points.
 const NOT_PERSONAL: [&str; 3] = ["seller_nick", "has_buyer_message", "alipay_point"];
-/// What a buyer wrote to explain a refund.
-const FREE_TEXT: &str = "desc";
+/// What a buyer or a distributor wrote to explain a refund.
+const FREE_TEXT: [&str; 2] = ["desc", "refund_desc"];
 /// Change with the clock and not with the trade, so that every reading would be another event.
 const VOLATILE: [&str; 2] = ["can_rate", "seller_can_rate"];
 
@@ -68,7 +68,7 @@ pub(super) fn rest<'a, T: Deserialize<'a>>(raw: Raw<'_>) -> Result<Extensions> {
 
 fn is_personal(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name == FREE_TEXT
+    FREE_TEXT.contains(&name.as_str())
         || (PERSONAL.iter().any(|part| name.contains(part))
             && !NOT_PERSONAL.contains(&name.as_str()))
 }

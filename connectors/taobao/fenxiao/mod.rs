@@ -5,10 +5,14 @@
 //! trade in `distribution.consumer_order_id`. How calls are signed, renewed and judged is in the folder above; what is
 //! particular to purchase orders is in this folder's README.
 
+mod amounts;
 #[cfg(feature = "testkit")]
 mod floor;
 mod normalize;
 mod orders;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod record_tests;
 mod refunds;
 mod stock;
 #[cfg(test)]

@@ -1,19 +1,18 @@
 //! From a purchase order to an order, and from its refund to a refund.
 //!
 //! Amounts are between supplier and distributor: a line's price is what the supplier asks, `payable` what the distributor
-//! owes with postage. What the consumer pays the distributor is in `extensions`. A line's `total_fee` and the order's are
-//! the channel's own figures, and the order owes `total_fee + post_fee`; what lies between the lines and the order's
-//! `total_fee` is a discount or a change of the whole order.
+//! owes with postage. What the consumer pays the distributor is in `extensions`. How sums are made is told in `amounts`.
 
 use super::super::normalize::{at, id, owned, required, text};
 use super::super::wire::{Raw, object};
 use super::super::{rest, words};
 use super::CHANNEL;
+use super::amounts::{self, too_large};
 use super::wire::{self, PART, Part, PurchaseOrder, Receiver, items};
 use crate::contract::model::{
-    Amounts, Buyer, Distribution, Hold, Line, LineStatus, Minor, Order, OrderId, OrderStatus,
-    OrderType, Payment, Personal, PersonalForm, Refund, RefundId, RefundKind, RefundPhase,
-    RefundStatus, Seller, ShipTo, Shipment, Shipping, Times,
+    Buyer, Distribution, Hold, Line, LineStatus, Minor, Order, OrderId, OrderStatus, OrderType,
+    Payment, Personal, PersonalForm, Refund, RefundId, RefundKind, RefundPhase, RefundStatus,
+    Seller, ShipTo, Shipment, Shipping, Times,
 };
 use crate::contract::{Error, Result, Sealed};
 
@@ -24,7 +23,7 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
     let order_id = OrderId::try_new(order.fenxiao_id.0).map_err(|error| error.at("fenxiao_id"))?;
     let status = order_status(&order.status.0);
     let lines = lines(&order)?;
-    let amounts = amounts(&order, &lines, status)?;
+    let amounts = amounts::of_order(&order, &lines, status)?;
     let is_held = status == OrderStatus::OnHold;
     Ok(Order {
         channel: CHANNEL.to_owned(),
@@ -169,39 +168,6 @@ fn line(raw: Raw<'_>) -> Result<Line> {
     })
 }
 
-/// A reduction as discount, a rise as adjustment.
-fn split(less: Minor) -> Result<(Minor, Minor)> {
-    if less < Minor::ZERO {
-        return Ok((Minor::ZERO, Minor::ZERO.checked_sub(less).ok_or_else(too_large)?));
-    }
-    Ok((less, Minor::ZERO))
-}
-
-fn amounts(order: &PurchaseOrder<'_>, lines: &[Line], status: OrderStatus) -> Result<Amounts> {
-    let gross = |line: &Line| line.unit_price.checked_mul(i64::from(line.quantity));
-    let goods = lines.iter().map(gross).collect::<Option<Vec<_>>>();
-    let goods = goods.and_then(Minor::checked_sum).ok_or_else(too_large)?;
-    let total = order.total_fee.0;
-    let freight = order.post_fee.map_or(Minor::ZERO, |fee| fee.0);
-    let (discount, adjustment) = split(goods.checked_sub(total).ok_or_else(too_large)?)?;
-    let payable = total.checked_add(freight).ok_or_else(too_large)?;
-    let paid = match status {
-        OrderStatus::AwaitingPayment | OrderStatus::PartlyPaid | OrderStatus::Cancelled => {
-            Minor::ZERO
-        }
-        OrderStatus::Closed | OrderStatus::Unknown if at(order.pay_time).is_none() => Minor::ZERO,
-        OrderStatus::OnHold
-        | OrderStatus::AwaitingShipment
-        | OrderStatus::PartlyShipped
-        | OrderStatus::Shipped
-        | OrderStatus::Delivered
-        | OrderStatus::Completed
-        | OrderStatus::Closed
-        | OrderStatus::Unknown => order.distributor_payment.map_or(payable, |fee| fee.0),
-    };
-    Ok(Amounts { goods, discount, freight, adjustment, payable, paid, ..Amounts::default() })
-}
-
 fn payments(order: &PurchaseOrder<'_>, paid: Minor) -> Vec<Payment> {
     let number = owned(order.alipay_no.as_ref());
     let is_there = paid != Minor::ZERO && number.is_some();
@@ -286,8 +252,4 @@ fn refund_status(code: i64) -> RefundStatus {
         9 => RefundStatus::None,
         _ => RefundStatus::Unknown,
     }
-}
-
-fn too_large() -> Error {
-    Error::malformed("amounts are too large to add up")
 }

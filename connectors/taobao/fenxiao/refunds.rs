@@ -18,7 +18,7 @@ pub(super) const READ: &str = "taobao.fenxiao.refund.get";
 
 #[async_trait]
 impl RefundSource for Fenxiao {
-    /// The channel documents no longest window of this list; that of orders is kept.
+    /// This list takes 30 days; the week of orders is kept.
     fn spec(&self) -> PollSpec {
         PollSpec { longest_window: WEEK, page_size: PAGE_SIZE, horizon: HORIZON }
     }

@@ -26,8 +26,20 @@ async fn a_supplier_conforms() {
     conformance::check(&subject).await;
 }
 
+/// What is said, which is what the file of that name expects.
+#[track_caller]
+pub(super) fn golden(name: &str, said: &impl serde::Serialize) -> String {
+    let said = serde_json::to_string_pretty(said).unwrap() + "\n";
+    let path = format!("{}/taobao/fenxiao/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        std::fs::write(&path, &said).unwrap();
+    }
+    assert_eq!(said, std::fs::read_to_string(path).unwrap_or_default(), "{name}");
+    said
+}
+
 /// The documented order with some fields changed; `null` takes one away.
-fn order_with(changes: &Value) -> Result<crate::contract::model::Order> {
+pub(super) fn changed_order(changes: &Value) -> Result<crate::contract::model::Order> {
     let answer: Value = serde_json::from_str(DOCUMENTED).unwrap();
     let list = &answer["fenxiao_orders_get_response"]["purchase_orders"]["purchase_order"];
     let mut order = list[0].clone();
@@ -47,16 +59,8 @@ fn order_with(changes: &Value) -> Result<crate::contract::model::Order> {
 
 #[test]
 fn the_documented_order_is_read_whole() {
-    let order = order_with(&json!({})).unwrap();
-    let said = serde_json::to_string_pretty(&order).unwrap() + "\n";
-    let path = format!(
-        "{}/taobao/fenxiao/fixtures/orders-get-synthetic.event.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    if std::env::var_os("UPDATE_FIXTURES").is_some() {
-        std::fs::write(&path, &said).unwrap();
-    }
-    assert_eq!(said, std::fs::read_to_string(path).unwrap());
+    let order = changed_order(&json!({})).unwrap();
+    let said = golden("orders-get-synthetic.event.json", &order);
     let distribution = order.distribution.unwrap();
     assert_eq!(distribution.consumer_order_id.as_deref(), Some("2067719225654838"));
     assert_eq!(distribution.distributor.as_deref(), Some("测试分销商"));
@@ -69,9 +73,9 @@ fn the_documented_order_is_read_whole() {
 fn fen_stay_fen_and_yuan_yuan() {
     let changes = json!({
         "part.tc_discount_fee": 150, "part.discount_fee": "250", "part.price": "80.00",
-        "part.total_fee": "77.50", "total_fee": "75.00",
+        "part.total_fee": "77.50", "total_fee": "75.00", "distributor_payment": "85.00",
     });
-    let order = order_with(&changes).unwrap();
+    let order = changed_order(&changes).unwrap();
     let line = &order.lines[0];
     assert_eq!((line.payable, line.discount), (Minor(7_750), Minor(250)));
     assert_eq!(line.extensions["tc_discount_fee_fen"], 150);
@@ -83,7 +87,7 @@ fn fen_stay_fen_and_yuan_yuan() {
         ("part.total_fee", "sub_purchase_orders[0].total_fee"),
     ] {
         for wrong in [json!(80), json!("80"), json!(80.0), json!("80.000"), json!(null)] {
-            let error = order_with(&json!({ field: wrong })).unwrap_err();
+            let error = changed_order(&json!({ field: wrong })).unwrap_err();
             assert_eq!((error.kind(), error.path()), (ErrorKind::Malformed, Some(path)), "{wrong}");
         }
     }
@@ -102,11 +106,11 @@ fn words_for_states_are_known_and_others_are_kept() {
         ("TRADE_CLOSED", OrderStatus::Closed),
         ("SOMETHING_NEW", OrderStatus::Unknown),
     ] {
-        let order = order_with(&json!({ "status": word })).unwrap();
+        let order = changed_order(&json!({ "status": word })).unwrap();
         assert_eq!((order.status, order.channel_status.as_str()), (status, word));
         assert_eq!(order.shipping.holds.len(), usize::from(status == OrderStatus::OnHold));
     }
-    let line = |word: &str| order_with(&json!({ "part.status": word })).unwrap().lines[0].status;
+    let line = |word: &str| changed_order(&json!({ "part.status": word })).unwrap().lines[0].status;
     assert_eq!(line("TRADE_REFUNDING"), Some(LineStatus::OnHold));
     assert_eq!(line("TRADE_REFUNDED"), Some(LineStatus::Closed));
     assert_eq!(line("SOMETHING_NEW"), Some(LineStatus::Unknown));
@@ -246,6 +250,24 @@ async fn a_purchase_order_ships_whole_and_once() {
     assert_eq!(shipped.shipments[0].number, "SF1000000000001");
     let other = Waybill { number: "SF1000000000002".to_owned(), ..whole };
     assert_eq!(desk.ship(&other).await.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn what_the_platform_has_no_call_for_is_refused_before_any_call() {
+    let desk = Desk::new();
+    let order_id = desk.order(0);
+    for action in [WaybillAction::Replace, WaybillAction::NoParcel] {
+        let waybill = Waybill {
+            order_id: order_id.clone(),
+            action,
+            carrier: "SF".to_owned(),
+            number: "SF1000000000001".to_owned(),
+            lines: Vec::new(),
+        };
+        assert_eq!(desk.ship(&waybill).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+    assert!(desk.api.asked().is_empty());
+    assert!(desk.fake.shipments(&shop().shop).is_empty());
 }
 
 #[tokio::test]
