@@ -14,6 +14,8 @@ mod fake;
 mod fenxiao;
 #[cfg(feature = "testkit")]
 mod floor;
+#[cfg(test)]
+mod golden_tests;
 mod normalize;
 mod normalize_refund;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod push_tests;
 mod refunds;
 mod rest;
 mod scalars;
+mod settlement;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod sign_tests;

@@ -2,24 +2,14 @@
 
 use super::scalars::{Id, Switch, Text, When};
 use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
-use super::{amounts, rest, words};
+use super::{amounts, rest, settlement, words};
 use crate::contract::model::{
-    Buyer, Extensions, Fee, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType,
-    Payment, Personal, PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping, Times,
-    Timestamp,
+    Buyer, Distribution, Extensions, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus,
+    OrderType, Payment, Personal, PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping,
+    Times, Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
 use serde_json::Value;
-
-/// What the channel keeps of the seller's money.
-const FEES: [&str; 3] = ["commission_fee", "seller_cod_fee", "credit_card_fee"];
-
-/// An amount that no sum of the order depends on. One that cannot be read stays where it is.
-fn take_yuan(extensions: &mut Extensions, name: &str) -> Option<Minor> {
-    let amount = Minor::from_decimal(extensions.get(name)?.as_str()?).ok()?;
-    extensions.remove(name);
-    Some(amount)
-}
 
 /// Reads a trade.
 pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
@@ -37,12 +27,8 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
     let shipments = shipments(&subs);
     let lines: Vec<Line> = subs.into_iter().map(|(_, line)| line).collect();
     let mut amounts = amounts::of_trade(&trade, &lines, is_shared, order_type, status)?;
-    amounts.received = take_yuan(&mut extensions, "received_payment");
-    let fees = FEES.iter().filter_map(|name| {
-        let amount = take_yuan(&mut extensions, name).filter(|amount| *amount != Minor::ZERO)?;
-        Some(Fee { name: (*name).to_owned(), amount })
-    });
-    let fees: Vec<Fee> = fees.collect();
+    amounts.received = settlement::received(&mut extensions);
+    let fees = settlement::fees(&mut extensions);
     if !kind.is_empty() {
         extensions.insert("type".to_owned(), kind.into());
     }
@@ -59,7 +45,8 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
         // For what is paid at the door this is when the carrier took the order.
         extensions.insert("pay_time".to_owned(), accepted.to_string().into());
     }
-    let promotions = promotions(&trade, &mut extensions)?;
+    let mut promotions = promotions(&trade, &mut extensions)?;
+    promotions.extend(settlement::subsidy(&mut extensions));
     Ok(Order {
         channel: super::CHANNEL.to_owned(),
         shop: None,
@@ -97,8 +84,24 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
             cash_on_delivery: order_type == OrderType::CashOnDelivery,
             holds,
         },
-        distribution: None,
+        distribution: distribution(&trade, order_type),
         extensions,
+    })
+}
+
+/// The supplier stands behind a trade that has a purchase order. Its number and the distributor are told where the answer
+/// has them, as messages about such trades do; the purchase order names the trade in any case.
+fn distribution(trade: &Trade<'_>, order_type: OrderType) -> Option<Distribution> {
+    let purchase_order_id = id(trade.fenxiao_id);
+    let distributor = owned(trade.distributor_username.as_ref());
+    let is_distributed = is_on(trade.is_daixiao)
+        || order_type == OrderType::Distribution
+        || purchase_order_id.is_some()
+        || distributor.is_some();
+    is_distributed.then_some(Distribution {
+        distributor,
+        purchase_order_id,
+        ..Distribution::default()
     })
 }
 

@@ -25,7 +25,7 @@ const REFUNDS: &str = include_str!("fixtures/refunds-receive-get-2016-sandbox.js
 const REFUND_2016: &str = include_str!("fixtures/refund-get-2016-sandbox.json");
 const REFUND_2019: &str = include_str!("fixtures/refund-get-2019-jdp-template.json");
 
-fn full(body: &[u8]) -> Result<Order> {
+pub(super) fn full(body: &[u8]) -> Result<Order> {
     let FullInfo { trade } = wire::reply(body)?;
     normalize::order(trade)
 }
@@ -36,7 +36,7 @@ fn listed(body: &str) -> Vec<Order> {
     raws.into_iter().map(|raw| normalize::order(raw).unwrap()).collect()
 }
 
-fn one_refund(body: &str) -> Refund {
+pub(super) fn one_refund(body: &str) -> Refund {
     let OneRefund { refund } = wire::reply(body.as_bytes()).unwrap();
     normalize_refund::refund(refund).unwrap()
 }
@@ -48,7 +48,7 @@ fn refunds(body: &str) -> Vec<Refund> {
 }
 
 #[track_caller]
-fn expect(name: &str, said: &impl Serialize) {
+pub(super) fn expect(name: &str, said: &impl Serialize) {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("taobao/fixtures/{name}.event.json"));
     let said = serde_json::to_string_pretty(said).unwrap() + "\n";
@@ -60,7 +60,7 @@ fn expect(name: &str, said: &impl Serialize) {
 }
 
 /// A trade that changed in some fields.
-fn changed(body: &str, change: impl FnOnce(&mut Value)) -> Result<Order> {
+pub(super) fn changed(body: &str, change: impl FnOnce(&mut Value)) -> Result<Order> {
     let mut body: Value = serde_json::from_str(body).unwrap();
     change(&mut body["trade_fullinfo_get_response"]["trade"]);
     full(body.to_string().as_bytes())

@@ -134,6 +134,9 @@ pub(super) struct Trade<'a> {
     pub(super) ofp_hold: Option<Switch>,
     pub(super) forbid_consign: Option<Switch>,
     pub(super) delay_create_delivery: Option<Switch>,
+    pub(super) is_daixiao: Option<Switch>,
+    pub(super) fenxiao_id: Option<Id<'a>>,
+    pub(super) distributor_username: Option<Text<'a>>,
     pub(super) orders: Option<Raw<'a>>,
     pub(super) promotion_details: Option<Raw<'a>>,
 }

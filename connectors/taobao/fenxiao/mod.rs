@@ -81,6 +81,12 @@ struct Fenxiao {
     top: Top,
 }
 
+/// The first purchase order of an answer.
+#[cfg(test)]
+pub(super) fn read(body: &[u8]) -> Result<crate::contract::model::Order> {
+    normalize::order(orders::only(body)?)
+}
+
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     let settings: Settings = setup.settings()?;
     let Settings { sign_method, carriers } = settings;
