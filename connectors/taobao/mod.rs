@@ -21,6 +21,10 @@ mod normalize_refund;
 #[cfg(test)]
 mod normalize_tests;
 mod orders;
+mod purchase;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod purchase_tests;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod push_tests;
@@ -61,6 +65,7 @@ pub(crate) const ENTRY: Entry = Entry {
         reads(orders::READ),
         reads(refunds::LIST),
         reads(refunds::READ),
+        reads(fenxiao::LIST),
         reads(waybill::LIST),
         writes(waybill::OFFLINE),
         writes(waybill::ONLINE),
@@ -100,6 +105,8 @@ struct Settings {
     carriers: BTreeMap<String, String>,
     /// Fields of trades to ask for besides the documented ones, for example `invoice_name`.
     extra_fields: Vec<String>,
+    /// Whether the purchase orders behind trades are read, for a shop that sells for suppliers.
+    purchase_orders: bool,
     /// `customerId` that calls of a warehouse must bear.
     qimen_customer_id: Option<String>,
     /// The platform's message stream.
@@ -118,13 +125,16 @@ struct Top {
 struct Taobao {
     top: Top,
     extra_fields: Vec<String>,
+    reads_purchase_orders: bool,
     qimen_customer_id: Option<String>,
     stream: tmc::Stream,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     let settings: Settings = setup.settings()?;
-    let Settings { sign_method, carriers, extra_fields, qimen_customer_id, stream } = settings;
+    let Settings { sign_method, carriers, extra_fields, .. } = settings;
+    let Settings { purchase_orders: reads_purchase_orders, qimen_customer_id, stream, .. } =
+        settings;
     let is_name = |text: &String| {
         !text.is_empty()
             && text
@@ -140,7 +150,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     }
     let top = Top { sign_method, carriers: Carriers::try_new(carriers)? };
     let stream = tmc::Stream::try_new(setup.shop, stream)?;
-    Ok(Arc::new(Taobao { top, extra_fields, qimen_customer_id, stream }))
+    Ok(Arc::new(Taobao { top, extra_fields, reads_purchase_orders, qimen_customer_id, stream }))
 }
 
 impl Taobao {

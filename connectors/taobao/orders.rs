@@ -5,7 +5,7 @@
 
 use super::scalars::Id;
 use super::wire::{FullInfo, Raw, TradeChanged, Trades, items, object, reply};
-use super::{Taobao, normalize};
+use super::{Taobao, normalize, purchase};
 use crate::contract::model::{OrderId, ShopId, Timestamp};
 use crate::contract::{
     ApiRequest, Error, Event, Notice, OrderSource, Page, PollSpec, Result, Session, Suspect, Window,
@@ -75,7 +75,12 @@ impl OrderSource for Taobao {
         });
         let event = match read {
             Ok(order) if order.order_id != *id => return Err(another()),
-            Ok(order) => Event::Order(Box::new(order)),
+            Ok(mut order) => {
+                if self.reads_purchase_orders {
+                    purchase::fill(session, &mut order).await?;
+                }
+                Event::Order(Box::new(order))
+            }
             Err(error) => suspect(error, Some(id.as_str().to_owned()), trade),
         };
         Ok(Notice { shop: session.shop.clone(), event })

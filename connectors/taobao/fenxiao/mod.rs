@@ -23,6 +23,8 @@ mod wire;
 
 #[cfg(feature = "testkit")]
 pub(super) use floor::parse;
+pub(super) use orders::LIST;
+pub(super) use wire::{ORDER, PART, items};
 
 use super::auth::{self, SignMethod};
 use super::{Top, errors, reads, writes};
@@ -41,7 +43,7 @@ pub(crate) const ENTRY: Entry = Entry {
     channel: CHANNEL,
     about: "Taobao's distribution platform, for suppliers",
     quotas: &[
-        reads(orders::LIST),
+        reads(LIST),
         reads(refunds::LIST),
         reads(refunds::READ),
         reads(stock::READ),

@@ -16,7 +16,7 @@ use crate::contract::{
 use async_trait::async_trait;
 use serde::Deserialize;
 
-pub(super) const LIST: &str = "taobao.fenxiao.orders.get";
+pub(in crate::taobao) const LIST: &str = "taobao.fenxiao.orders.get";
 /// Every kind of purchase order. Left out, the channel lists only the first of them.
 const TYPES: &str = "1,2,5,6";
 

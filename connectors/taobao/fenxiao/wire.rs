@@ -10,11 +10,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Names of one purchase order in a list, and of one part of it.
-pub(super) const ORDER: [&str; 2] = ["purchase_order", "top_dp_order_do"];
-pub(super) const PART: [&str; 2] = ["sub_purchase_order", "sub_order_detail"];
+pub(in crate::taobao) const ORDER: [&str; 2] = ["purchase_order", "top_dp_order_do"];
+pub(in crate::taobao) const PART: [&str; 2] = ["sub_purchase_order", "sub_order_detail"];
 
 /// The items of a list; `names` are those that the channel has for one.
-pub(super) fn items<'a>(list: Option<Raw<'a>>, names: &[&str]) -> Result<Vec<Raw<'a>>> {
+pub(in crate::taobao) fn items<'a>(list: Option<Raw<'a>>, names: &[&str]) -> Result<Vec<Raw<'a>>> {
     let Some(list) = list.filter(|list| !matches!(list.get(), "null" | "\"\"")) else {
         return Ok(Vec::new());
     };
