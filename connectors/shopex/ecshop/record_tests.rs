@@ -3,12 +3,13 @@
 use super::super::fields::Fields;
 use super::super::tests::{TOKEN, shop, signed};
 use super::super::{normalize, parcel};
-use super::tests::{connector, recorded};
+use super::tests::{Says, connector, recorded, session, window};
 use super::{DIALECT, answers};
 use crate::contract::model::{LineStatus, Order, OrderStatus, Timestamp};
 use crate::contract::{ApiReply, ErrorKind, Event, Key, Notice, RawWebhook, Result, Secret};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The trade of a recorded answer.
 fn trade() -> Value {
@@ -183,6 +184,43 @@ fn fields_that_are_null_or_of_another_type_are_refused_with_their_path() {
     }
     // Numbers as numbers.
     assert_eq!(item("num", json!(1)).unwrap(), read(&trade()).unwrap());
+}
+
+#[tokio::test]
+async fn a_record_of_a_list_that_cannot_be_read_is_suspect_beside_the_others() {
+    let mut broken = trade();
+    broken["payed_fee"] = json!("much");
+    let list = json!({ "total_results": "4", "trades": [null, broken, trade(), []] });
+    let answer = json!({ "result": "success", "msg": "", "info": list }).to_string();
+    let (shop, connector) = (shop().shop, connector());
+    let api = Says::new(vec![answer], Arc::clone(&connector));
+    let page = connector.orders().unwrap().page(&session(&shop, &api), window(), 1).await.unwrap();
+    let told: Vec<_> = page
+        .notices
+        .iter()
+        .map(|notice| {
+            if let Event::Suspect(suspect) = &notice.event {
+                return (suspect.object_id.as_deref(), suspect.error.path());
+            }
+            let Event::Order(order) = &notice.event else { panic!("neither") };
+            (Some(order.order_id.as_str()), Some("whole"))
+        })
+        .collect();
+    let id = trade()["tid"].as_str().unwrap().to_owned();
+    let id = Some(id.as_str());
+    assert_eq!(told, [(None, None), (id, Some("payed_fee")), (id, Some("whole")), (None, None)]);
+}
+
+#[test]
+fn an_answer_in_gbk_or_in_html_is_no_answer() {
+    let detail = recorded("ec36-order-detail").1.replace("\\u5218", "刘");
+    let html = "<html><body>502 Bad Gateway</body></html>".to_owned();
+    for body in [encoding_rs::GBK.encode(&detail).0.into_owned(), html.into_bytes()] {
+        let reply =
+            ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+        assert_eq!(answers::classify(&reply).unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    assert!(detail.contains('刘'), "nothing in it differs between the charsets");
 }
 
 #[test]

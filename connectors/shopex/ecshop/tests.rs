@@ -75,7 +75,7 @@ pub(super) fn session<'s>(shop: &'s ShopId, api: &'s dyn ChannelApi) -> Session<
     Session { shop, api, app_key: NODE, now: Timestamp::from_unix_ms(START_MS) }
 }
 
-fn window() -> Window {
+pub(super) fn window() -> Window {
     let at = |text| Timestamp::parse_china(text).unwrap();
     Window { from: at("2016-05-01 00:00:00"), to: at("2016-05-30 23:59:59") }
 }
