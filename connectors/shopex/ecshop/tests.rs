@@ -281,6 +281,40 @@ async fn each_level_has_its_own_outcome_and_the_same_second_only_waits() {
     assert!(stock.set(&session(&shop, &saying(&[])), &[]).await.unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn what_the_shop_says_of_a_level_is_believed_as_far_as_it_goes() {
+    use ErrorKind::{Rejected, Throttled, Unavailable};
+    let waits = Throttled { retry_after: Some(Duration::from_secs(1)) };
+    let (shop, connector) = (shop().shop, connector());
+    for (info, expected) in [
+        // Named twice, and not named at all.
+        (
+            json!({ "msg": "", "error_response": ["A"], "true_bn": ["A", "B"] }),
+            [Some(Rejected), None, Some(Unavailable)],
+        ),
+        // The second that one was written in is not another's.
+        (
+            json!({ "msg": "[B]kv not update|[A] update error|", "error_response": ["A", "B"], "true_bn": ["C"] }),
+            [Some(Rejected), Some(waits), None],
+        ),
+        (json!({ "true_bn": ["C", "B", "A"] }), [None, None, None]),
+        (json!({}), [Some(Unavailable); 3]),
+    ] {
+        let answer = json!({ "result": "success", "msg": "", "info": info }).to_string();
+        let api = Says::new(vec![answer], Arc::clone(&connector));
+        let levels = [level("A", 1), level("B", 2), level("C", 0)];
+        let stock = connector.stock().unwrap();
+        let outcomes = stock.set(&session(&shop, &api), &levels).await.unwrap();
+        let kinds: Vec<_> =
+            outcomes.iter().map(|one| one.as_ref().err().map(|error| error.kind())).collect();
+        assert_eq!(kinds, expected, "{info}");
+    }
+    let silent = json!({ "result": "success", "msg": "", "info": "true" }).to_string();
+    let api = Says::new(vec![silent], Arc::clone(&connector));
+    let error = connector.stock().unwrap().set(&session(&shop, &api), &[level("A", 1)]).await;
+    assert_eq!(error.unwrap_err().kind(), Unavailable);
+}
+
 #[test]
 fn a_wrong_setting_names_its_path() {
     let build = |settings: Value| (ENTRY.build)(ShopSetup { shop: shop().shop, settings });
