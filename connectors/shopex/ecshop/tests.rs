@@ -5,8 +5,8 @@ use super::super::tests::{NODE, TOKEN, raw, shop, signed};
 use super::{ENTRY, answers};
 use crate::contract::model::{OrderId, OrderStatus, ShopId, StockLevel, Timestamp};
 use crate::contract::{
-    ApiReply, ApiRequest, ChannelApi, Connector, ErrorKind, Event, Key, Notice, Result, Secret,
-    Session, ShopSetup, Window,
+    ApiReply, ApiRequest, ChannelApi, Connector, Credentials, ErrorKind, Event, Key, Notice,
+    Result, Secret, Session, ShopSetup, Window,
 };
 use crate::testkit::conformance::{self, Subject};
 use async_trait::async_trait;
@@ -128,6 +128,14 @@ fn only_what_php_trims_is_trimmed_and_only_around_the_whole() {
         let told = connector().auth().explain(&Secret::new(token.clone()), &params, b"").unwrap();
         assert_eq!(told.signature, expected, "{first:?} {behind:?}");
     }
+    let sent = |token: String| {
+        let app_secret = Secret::new(token);
+        let credentials = Credentials { app_key: NODE.to_owned(), app_secret, token: None };
+        let now = Timestamp::from_unix_ms(START_MS);
+        connector().auth().sign(&credentials, now, &super::request("x")).unwrap().body
+    };
+    assert_eq!(sent(TOKEN.to_owned()), sent(format!("{TOKEN} \n")), "calls that are sent, too");
+    assert_ne!(sent(TOKEN.to_owned()), sent(format!("{TOKEN}\u{3000}")));
 }
 
 #[test]
@@ -305,8 +313,10 @@ async fn what_the_shop_says_of_a_level_is_believed_as_far_as_it_goes() {
         let levels = [level("A", 1), level("B", 2), level("C", 0)];
         let stock = connector.stock().unwrap();
         let outcomes = stock.set(&session(&shop, &api), &levels).await.unwrap();
-        let kinds: Vec<_> =
-            outcomes.iter().map(|one| one.as_ref().err().map(|error| error.kind())).collect();
+        let kinds: Vec<_> = outcomes
+            .iter()
+            .map(|one| one.as_ref().err().map(crate::contract::Error::kind))
+            .collect();
         assert_eq!(kinds, expected, "{info}");
     }
     let silent = json!({ "result": "success", "msg": "", "info": "true" }).to_string();
