@@ -310,6 +310,29 @@ async fn a_window_of_more_than_a_week_is_never_asked_for() {
     assert_eq!(error.kind(), ErrorKind::Rejected);
 }
 
+#[tokio::test]
+async fn lists_ask_for_every_kind_of_order_by_the_time_it_changed() {
+    let desk = Desk::new();
+    let shop = shop().shop;
+    let to = desk.api.now();
+    let window = Window { from: to.minus(Duration::from_mins(5)), to };
+    let orders = desk.connector.orders().unwrap();
+    orders.count(&desk.session(&shop), window).await.unwrap();
+    orders.page(&desk.session(&shop), window, 1).await.unwrap();
+    let asked = desk.api.asked();
+    assert_eq!(asked.len(), 2);
+    for request in asked {
+        let param = |name: &str| {
+            let found = request.params.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        // Sold for a supplier, to a dealer, and both ways of consignment.
+        assert_eq!(param("trade_types"), Some("1,2,5,6"));
+        assert_eq!(param("time_type"), Some("update_time_type"));
+        assert_eq!(param("end_created"), Some(to.to_china().as_str()));
+    }
+}
+
 #[test]
 fn a_wrong_setting_names_its_path() {
     let build = |settings: Value| (ENTRY.build)(ShopSetup { shop: shop().shop, settings });
