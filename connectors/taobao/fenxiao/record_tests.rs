@@ -130,3 +130,24 @@ fn a_total_needs_the_parts_or_another_figure_that_says_the_same() {
         assert!(!error.to_string().contains(total), "{error}");
     }
 }
+
+#[test]
+fn a_part_costs_at_most_its_price_times_its_units() {
+    let read = |num: u32, total: &str| {
+        changed_order(&json!({
+            "part.num": num, "part.total_fee": total, "part.distributor_payment": null,
+            "total_fee": total, "distributor_payment": null,
+        }))
+    };
+    let line = |order: Result<Order>| {
+        let line = order.unwrap().lines.remove(0);
+        (line.quantity, line.payable.0, line.discount.0)
+    };
+    assert_eq!(line(read(2, "160.00")), (2, 16_000, 0));
+    assert_eq!(line(read(2, "150.00")), (2, 15_000, 1_000));
+    for (num, total) in [(1, "80.01"), (2, "160.01"), (0, "0.01")] {
+        let error = read(num, total).unwrap_err();
+        let path = Some("sub_purchase_orders[0].total_fee");
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Malformed, path), "{total}");
+    }
+}
