@@ -42,6 +42,9 @@ mod stock;
 mod tests;
 mod tmc;
 mod waybill;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
+mod waybill_tests;
 mod wire;
 mod words;
 

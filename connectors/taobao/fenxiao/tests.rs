@@ -246,10 +246,41 @@ async fn a_purchase_order_ships_whole_and_once() {
     desk.fake.set_faults(Faults::default());
     desk.ship(&whole).await.unwrap();
     assert_eq!(desk.fake.shipments(&shop().shop)[&id].len(), 1);
+    let is_split = |(name, _): &(std::borrow::Cow<'static, str>, String)| name == "sub_tid";
+    let asked = desk.api.asked();
+    assert!(asked.iter().all(|request| !request.params.iter().any(is_split)), "never by lines");
     let shipped = desk.read(&id).await;
     assert_eq!(shipped.shipments[0].number, "SF1000000000001");
     let other = Waybill { number: "SF1000000000002".to_owned(), ..whole };
     assert_eq!(desk.ship(&other).await.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_parcel_that_lacks_a_unit_is_no_whole_order() {
+    let desk = Desk::new();
+    for seed in 0..50 {
+        let order = desk.read(&desk.order(seed)).await;
+        let Some(at) = order.lines.iter().position(|line| line.quantity > 1) else { continue };
+        let line = |line: &crate::contract::model::Line| WaybillLine {
+            line_id: line.line_id.clone(),
+            quantity: line.quantity,
+        };
+        let mut waybill = Waybill {
+            order_id: order.order_id.clone(),
+            action: WaybillAction::Ship,
+            carrier: "SF".to_owned(),
+            number: "SF1000000000001".to_owned(),
+            lines: order.lines.iter().map(line).collect(),
+        };
+        waybill.lines[at].quantity -= 1;
+        let error = desk.ship(&waybill).await.unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Rejected, Some("lines")));
+        // Named twice, it is there after all.
+        waybill.lines.push(WaybillLine { quantity: 1, ..waybill.lines[at].clone() });
+        desk.ship(&waybill).await.unwrap();
+        return;
+    }
+    panic!("no order has two units of anything");
 }
 
 #[tokio::test]
