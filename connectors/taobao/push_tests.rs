@@ -318,6 +318,21 @@ async fn lists_ask_for_every_type_and_for_nobodys_account() {
     }
     let read = lab.asked(super::orders::READ);
     let (_, fields) = read[0].iter().find(|(name, _)| name == "fields").unwrap();
+    for needed in [
+        "oaid",
+        "orders",
+        "promotion_details",
+        "step_paid_fee",
+        "received_payment",
+        "commission_fee",
+        "seller_cod_fee",
+        "credit_card_fee",
+        "platform_subsidy_fee",
+        "is_daixiao",
+        "forbid_consign",
+    ] {
+        assert!(fields.split(',').any(|field| field == needed), "{needed} is not asked for");
+    }
     for personal in ["buyer_email", "buyer_alipay_no", "alipay_id", "seller_mobile", "buyer_area"] {
         assert!(fields.split(',').all(|field| field != personal), "{personal} is asked for");
     }
