@@ -201,3 +201,24 @@ where
     serving.abort();
     status
 }
+
+#[tokio::test]
+async fn metrics_ask_for_the_token_where_one_is_configured() {
+    let gateway = Setup::new("token").with("admin.token = \"dev:let-me-see\"").start().await;
+    let ask = async |path: &str, header: &str| {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n{header}\r\n");
+        exchange(gateway.app.admin(), request.as_bytes()).await
+    };
+    for header in ["", "Authorization: Bearer let-me-se\r\n", "Authorization: Basic let-me-see\r\n"]
+    {
+        let answer = ask("/metrics", header).await;
+        assert_eq!(answer.status, 401, "{header:?} {answer:?}");
+        assert!(!answer.body.contains("gateway_"), "{answer:?}");
+    }
+    let answer = ask("/metrics", "Authorization: Bearer let-me-see\r\n").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains("gateway_"), "{answer:?}");
+    assert_eq!(ask("/livez", "").await.status, 200, "who only asks whether it lives needs none");
+    gateway.stop().await;
+}

@@ -1,8 +1,10 @@
 //! Commands from Kafka to the channel, and what is said of them.
 
-use crate::support::{Channel, Erp, Setup, eventually};
+use crate::support::{Channel, Erp, Setup, eventually, spawn};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 fn stock(sku: &str, available: u32, version: u64) -> Value {
     json!({"channel": "partner", "shop": "s1", "sku_id": sku, "available": available, "version": version})
@@ -136,4 +138,33 @@ async fn a_command_whose_channel_is_away_waits_in_kafka_for_the_next_process() {
     let (before, after): (u64, u64) = (before.values().sum(), channel.fake.calls().values().sum());
     assert_eq!(after, before + 1, "one call for the one new command");
     third.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = elsewhere.local_addr().unwrap();
+    let redirecting = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = redirecting.local_addr().unwrap();
+    spawn(async move {
+        while let Ok((mut client, _)) = redirecting.accept().await {
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{there}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            let mut request = vec![0; 64 * 1024];
+            client.read(&mut request).await.unwrap();
+            client.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let channel = Channel::start("partner").await;
+    let gateway = channel.serve_at(Setup::new("redirect"), here, ENABLE, "").start().await;
+    Erp::new(&gateway.setup).command("stock_commands", "a", &stock("a", 1, 1)).await;
+    let mut results = gateway.topic("push_results");
+    let result = &results.until(1).await[0].value;
+    assert_eq!(result["outcome"], "refused", "{result:#?}");
+    assert_eq!(result["error"]["channel_code"], "307", "{result:#?}");
+    assert!(result["error"]["advice"].as_str().is_some_and(|advice| !advice.is_empty()));
+    let followed = futures_util::FutureExt::now_or_never(elsewhere.accept());
+    assert!(followed.is_none(), "the place that the answer names was called");
+    gateway.stop().await;
 }
