@@ -7,7 +7,7 @@ use channel_gateway::simulate;
 use connectors::contract::model::ShopId;
 use connectors::testkit::{Fake, FakeShop};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,13 +73,7 @@ async fn killed_a_hundred_times_each_parcel_is_told_once_and_each_command_has_a_
     }
     let last = Process::start(&setup).await;
     let mut results = setup.topic("push_results");
-    let seen = results
-        .until_such("a result of each command", |seen| {
-            let ids: BTreeSet<&str> =
-                seen.iter().filter_map(|result| result.value["push_id"].as_str()).collect();
-            ids.len() == commands
-        })
-        .await;
+    let seen = results.until_results_of(commands).await;
     for result in seen {
         let outcome = result.value["outcome"].as_str().unwrap();
         assert!(["ok", "superseded"].contains(&outcome), "{result:#?}");
@@ -160,13 +154,7 @@ async fn three_processes_that_come_and_go_keep_every_limit_and_leave_the_newest_
     }
     let commands = sending.await.unwrap();
     let mut results = setup.topic("push_results");
-    results
-        .until_such("a result of each command", |seen| {
-            let ids: BTreeSet<&str> =
-                seen.iter().filter_map(|result| result.value["push_id"].as_str()).collect();
-            ids.len() == commands
-        })
-        .await;
+    results.until_results_of(commands).await;
     for gateway in gateways {
         gateway.stop().await;
     }

@@ -152,7 +152,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
                 "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{there}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             );
             let mut request = vec![0; 64 * 1024];
-            client.read(&mut request).await.unwrap();
+            assert_ne!(client.read(&mut request).await.unwrap(), 0);
             client.write_all(answer.as_bytes()).await.unwrap();
         }
     });

@@ -75,6 +75,19 @@ impl Topic {
         assert_eq!(ids.len(), self.seen.len(), "{what}: an event is there twice");
     }
 
+    /// Reads until so many commands have a result, however often each.
+    pub(crate) async fn until_results_of(&mut self, commands: usize) -> &[Seen] {
+        let (mut ids, mut read) = (BTreeSet::new(), 0);
+        let what = format!("results of {commands} commands");
+        self.until_such(&what, |seen| {
+            let new = seen[read..].iter().map(|result| result.value["push_id"].as_str().unwrap());
+            ids.extend(new.map(str::to_owned));
+            read = seen.len();
+            ids.len() >= commands
+        })
+        .await
+    }
+
     /// Reads until the records seen so far fulfil a condition.
     pub(crate) async fn until_such(
         &mut self,
