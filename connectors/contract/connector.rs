@@ -200,6 +200,22 @@ pub trait StockSink: Send + Sync {
     ///
     /// An outer error says that nothing is known of any of them.
     async fn set(&self, session: &Session<'_>, levels: &[StockLevel]) -> Result<Vec<Result<()>>>;
+    /// Levels can be read back.
+    fn reader(&self) -> Option<&dyn StockReader> {
+        None
+    }
+}
+
+/// A channel that says which stock levels it has.
+#[async_trait]
+pub trait StockReader: Send + Sync {
+    /// Most levels in one call. Those of one call have equal [`StockSink::batch_key`]s.
+    fn max_batch(&self) -> usize;
+    /// What the channel has of each, in the same order; none of a SKU that it does not know. `available` of what is asked
+    /// for is what was told last.
+    ///
+    /// An outer error says that nothing is known of any of them.
+    async fn levels(&self, session: &Session<'_>, told: &[StockLevel]) -> Result<Vec<Option<u32>>>;
 }
 
 /// A channel that takes waybill numbers.

@@ -20,7 +20,7 @@ mod webhook;
 pub use api::{ApiReply, ApiRequest, Auth, ChannelApi, Credentials, Session, SignedRequest, Token};
 pub use connector::{
     Capability, Connector, Entry, OpenOrders, OrderSource, Page, PollSpec, QuotaSpec, RefundSource,
-    ShopSetup, StockSink, WaybillSink, Window, classify_status,
+    ShopSetup, StockReader, StockSink, WaybillSink, Window, classify_status,
 };
 pub use error::{Error, ErrorKind, Result, parse_json};
 pub use event::{Event, EventId, Notice, Suspect};

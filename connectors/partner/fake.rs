@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Twice the documented pace, because a burst and a full second may fall into one second of the clock.
 const CALLS_PER_SECOND: u32 = 100;
+/// SKUs in one question, as documented.
+const LEVELS_LIMIT: usize = 20;
 
 /// What the partner's server knows.
 #[derive(Debug)]
@@ -177,6 +179,26 @@ impl State {
         })
     }
 
+    fn levels(&mut self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
+        let query = request.uri().query().unwrap_or_default();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let named = pairs.iter().find(|(name, _)| name == "shop").map(|(_, shop)| shop.as_str());
+        let Some(shop) = self.signer(request, named.unwrap_or_default(), now) else {
+            return refuse(StatusCode::UNAUTHORIZED, "unauthorized");
+        };
+        let skus = pairs.iter().filter(|(name, _)| name == "sku_id").map(|(_, sku)| sku);
+        let skus: Vec<&String> = skus.collect();
+        if skus.is_empty() || skus.len() > LEVELS_LIMIT || pairs.len() > skus.len() + 1 {
+            return refuse(StatusCode::BAD_REQUEST, "not_a_question");
+        }
+        self.counted(stock::LEVELS, &shop, now, |shop| {
+            let level =
+                |sku: &String| Some(json!({ "sku_id": sku, "available": shop.stock.get(sku)? }));
+            let levels: Vec<Value> = skus.into_iter().filter_map(level).collect();
+            answer(StatusCode::OK, &json!({ "levels": levels }))
+        })
+    }
+
     /// Counts a call against pace and faults, and does its work.
     fn counted(
         &mut self,
@@ -280,6 +302,8 @@ impl Fake for Server {
             state.post(request, now)
         } else if *request.method() == Method::GET && path.contains("/shipments/") {
             state.shipments(request, now)
+        } else if *request.method() == Method::GET && path.ends_with("/levels") {
+            state.levels(request, now)
         } else {
             refuse(StatusCode::NOT_FOUND, "not_found")
         }

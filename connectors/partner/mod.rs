@@ -42,6 +42,7 @@ pub(crate) const ENTRY: Entry = Entry {
     about: "Distribution partners, by our open contract on Standard Webhooks",
     quotas: &[
         QuotaSpec { api: stock::API, per_second: 50, burst: 50 },
+        QuotaSpec { api: stock::LEVELS, per_second: 50, burst: 50 },
         QuotaSpec { api: waybill::SHIP, per_second: 50, burst: 50 },
         QuotaSpec { api: waybill::SHIPPED, per_second: 50, burst: 50 },
     ],
@@ -64,11 +65,13 @@ const LONGEST_TOLERANCE_SECS: u32 = 86_400;
 struct Settings {
     /// Largest difference between the signed timestamp and our clock, in seconds, either way.
     tolerance_secs: u32,
+    /// Whether the partner answers `GET /levels`.
+    reads_stock: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { tolerance_secs: TOLERANCE_SECS }
+        Self { tolerance_secs: TOLERANCE_SECS, reads_stock: false }
     }
 }
 
@@ -76,6 +79,7 @@ impl Default for Settings {
 #[derive(Debug)]
 struct Partner {
     tolerance: Duration,
+    reads_stock: bool,
 }
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
@@ -84,7 +88,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
         return Err(Error::malformed("expected 1 to 86400 seconds").at("tolerance_secs"));
     }
     let tolerance = Duration::from_secs(u64::from(settings.tolerance_secs));
-    Ok(Arc::new(Partner { tolerance }))
+    Ok(Arc::new(Partner { tolerance, reads_stock: settings.reads_stock }))
 }
 
 impl Connector for Partner {

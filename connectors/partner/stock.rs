@@ -1,15 +1,20 @@
-//! Sends stock levels to the partner as `stock.updated`.
+//! Sends stock levels to the partner as `stock.updated`, and asks which it has.
 
 use super::{Partner, message};
 use crate::contract::model::{ShopId, StockLevel};
-use crate::contract::{ApiReply, Error, ErrorKind, Result, Session, StockSink};
+use crate::contract::{
+    ApiReply, ApiRequest, Error, ErrorKind, Result, Session, StockReader, StockSink, parse_json,
+};
 use async_trait::async_trait;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 pub(super) const API: &str = "stock.updated";
+pub(super) const LEVELS: &str = "levels";
 const MAX_BATCH: usize = 50;
+/// SKUs stand in the query, and 20 of the longest ids are 3 KB.
+const MAX_READ: usize = 20;
 
 #[derive(Serialize)]
 struct Levels<'a> {
@@ -27,6 +32,17 @@ struct Outcome {
     sku_id: String,
     ok: bool,
     error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    levels: Vec<KnownLevel>,
+}
+
+#[derive(Deserialize)]
+struct KnownLevel {
+    sku_id: String,
+    available: u32,
 }
 
 #[async_trait]
@@ -59,6 +75,43 @@ impl StockSink for Partner {
             None => silent.clone(),
         };
         Ok(levels.iter().map(outcome).collect())
+    }
+
+    fn reader(&self) -> Option<&dyn StockReader> {
+        self.reads_stock.then_some(self)
+    }
+}
+
+#[async_trait]
+impl StockReader for Partner {
+    fn max_batch(&self) -> usize {
+        MAX_READ
+    }
+
+    async fn levels(&self, session: &Session<'_>, told: &[StockLevel]) -> Result<Vec<Option<u32>>> {
+        // The same question later is another question.
+        let moment = session.now.unix_ms().to_le_bytes();
+        let mut content: Vec<&[u8]> = vec![&moment];
+        content.extend(told.iter().map(|level| level.sku_id.as_bytes()));
+        let headers = message::headers(LEVELS, session.shop, &content)?;
+        let mut request = ApiRequest {
+            method: Method::GET,
+            path: "/levels".to_owned(),
+            headers,
+            ..ApiRequest::post(LEVELS).idempotent().param("shop", session.shop.as_str())
+        };
+        for level in told {
+            request = request.param("sku_id", level.sku_id.as_str());
+        }
+        let reply = session.api.call(request).await?;
+        if !reply.status.is_success() {
+            let text = "partner refused to list the levels";
+            return Err(Error::new(ErrorKind::Rejected, text).code(reply.status.as_str()));
+        }
+        let Known { levels } = parse_json(&reply.body)?;
+        let known: HashMap<String, u32> =
+            levels.into_iter().map(|level| (level.sku_id, level.available)).collect();
+        Ok(told.iter().map(|level| known.get(&level.sku_id).copied()).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use super::{ENTRY, message, waybill};
 use crate::contract::model::{OrderId, ShopId, StockLevel, Timestamp, Waybill, WaybillAction};
 use crate::contract::{
     ApiReply, ApiRequest, ChannelApi, Connector, Credentials, Error, ErrorKind, Key, Outcome,
-    RawWebhook, Result, Secret, Session, ShopSetup,
+    RawWebhook, Result, Secret, Session, ShopSetup, StockSink,
 };
 use crate::testkit::FakeShop;
 use crate::testkit::conformance::{self, Subject};
@@ -75,6 +75,7 @@ async fn conforms() {
     let mut subject = Subject::new(&ENTRY, shop());
     subject.sign = Some(signed);
     subject.stale_after = Some(Duration::from_mins(5));
+    subject.settings = json!({ "reads_stock": true });
     conformance::check(&subject).await;
 }
 
@@ -282,6 +283,43 @@ async fn a_partner_may_answer_for_each_level_or_for_all() {
     let unreadable = set(&saying(200, r#"{"results":"none"}"#)).await;
     assert_eq!(unreadable.unwrap_err().kind(), ErrorKind::Malformed);
     assert_eq!(set(&saying(500, "")).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+async fn levels(api: &Saying, skus: &[&str]) -> Result<Vec<Option<u32>>> {
+    let level =
+        |sku: &&str| StockLevel { sku_id: (*sku).to_owned(), product_id: None, available: 3 };
+    let told: Vec<StockLevel> = skus.iter().map(level).collect();
+    let shop = shop().shop;
+    let session = Session { shop: &shop, api, app_key: "", now: now() };
+    let partner = partner(json!({ "reads_stock": true }));
+    partner.stock().and_then(StockSink::reader).unwrap().levels(&session, &told).await
+}
+
+#[tokio::test]
+async fn levels_are_read_only_from_a_partner_that_answers() {
+    assert!(partner(json!({})).stock().unwrap().reader().is_none());
+    let two =
+        saying(200, r#"{"levels":[{"sku_id":"b","available":4},{"sku_id":"x","available":1}]}"#);
+    assert_eq!(levels(&two, &["a", "b", "b"]).await.unwrap(), [None, Some(4), Some(4)]);
+    let none = saying(200, r#"{"levels":[]}"#);
+    assert_eq!(levels(&none, &["a"]).await.unwrap(), [None]);
+    for (body, path) in [
+        (r#"{"levels":[{"sku_id":"a","available":-1}]}"#, "levels[0].available"),
+        (r#"{"levels":[{"sku_id":"a","available":null}]}"#, "levels[0].available"),
+        (r#"{"levels":[{"sku_id":"a"}]}"#, "levels[0].available"),
+        (r#"{"levels":[{"sku_id":7,"available":1}]}"#, "levels[0].sku_id"),
+        ("{}", "levels"),
+    ] {
+        let error = levels(&saying(200, body), &["a"]).await.unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Malformed, Some(path)), "{body}");
+    }
+    for body in ["", "ok", r#"{"levels":[{"sku_id":"a","avail"#] {
+        let error = levels(&saying(200, body), &["a"]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed, "{body}");
+    }
+    let absent = levels(&saying(404, ""), &["a"]).await.unwrap_err();
+    assert_eq!((absent.kind(), absent.channel_code()), (ErrorKind::Rejected, Some("404")));
+    assert_eq!(levels(&saying(502, ""), &["a"]).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]

@@ -76,6 +76,7 @@ pub(crate) const ENTRY: Entry = Entry {
         writes(waybill::RESEND),
         writes(stock::SKUS),
         writes(stock::ITEM),
+        reads(stock::READ),
         QuotaSpec { api: auth::REFRESH, per_second: 1, burst: 1 },
     ],
     needs_app: true,

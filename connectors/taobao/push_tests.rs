@@ -8,7 +8,7 @@ use crate::contract::model::{
 };
 use crate::contract::{
     ApiReply, ApiRequest, ChannelApi, Connector, Credentials, ErrorKind, Event, Result, Secret,
-    Session, ShopSetup, Token,
+    Session, ShopSetup, StockSink, Token,
 };
 use crate::testkit::{Fake, FakeApi};
 use async_trait::async_trait;
@@ -143,6 +143,56 @@ async fn a_level_is_set_when_the_answer_shows_it() {
     let silent = Recorded(r#"{"skus_quantity_update_response":{"request_id":"syn"}}"#);
     let outcomes = set(&silent, &levels).await.unwrap();
     assert!(outcomes.iter().all(Result::is_err), "silence is no success");
+}
+
+async fn read(api: &dyn ChannelApi, told: &[StockLevel]) -> Result<Vec<Option<u32>>> {
+    let connector = connector(json!({}));
+    connector.stock().and_then(StockSink::reader).unwrap().levels(&session(api), told).await
+}
+
+#[tokio::test]
+async fn a_listing_says_what_it_has_of_each_sku() {
+    let lab = Lab::new();
+    let (listing, sku) = ("600000000000", "4000000000000");
+    let whole = StockLevel { sku_id: "600000000001".into(), product_id: None, available: 0 };
+    set(&lab.api, &[level(sku, listing, 31)]).await.unwrap()[0].clone().unwrap();
+    let told = [level("4000000000001", listing, 1), level("9", listing, 1), level(sku, listing, 1)];
+    assert_eq!(read(&lab.api, &told).await.unwrap(), [Some(100), None, Some(31)]);
+    assert_eq!(lab.asked(super::stock::READ).len(), 1, "one call for one listing");
+    assert_eq!(read(&lab.api, std::slice::from_ref(&whole)).await.unwrap(), [Some(100)]);
+    let has_variants = level(listing, listing, 1);
+    assert_eq!(read(&lab.api, &[has_variants]).await.unwrap(), [None], "no level of its own");
+    assert_eq!(read(&lab.api, &[level("1", "5", 1)]).await.unwrap(), [None], "no such listing");
+    let mixed = [level("1", "10", 1), level("2", "20", 1)];
+    assert_eq!(read(&lab.api, &mixed).await.unwrap_err().kind(), ErrorKind::Malformed);
+}
+
+#[tokio::test]
+async fn a_listing_that_cannot_be_read_has_no_levels() {
+    let told = [level("7", "5", 1)];
+    let one = |units: &str| {
+        let skus = format!(r#"{{"sku":[{{"sku_id":7,"quantity":{units}}}]}}"#);
+        format!(r#"{{"item_seller_get_response":{{"item":{{"num":1,"skus":{skus}}}}}}}"#)
+    };
+    let oversold: &'static str = one("-2").leak();
+    assert_eq!(read(&Recorded(oversold), &told).await.unwrap(), [Some(0)]);
+    let text: &'static str = one("\"12\"").leak();
+    assert_eq!(read(&Recorded(text), &told).await.unwrap(), [Some(12)], "numbers come as text too");
+    let gone = r#"{"error_response":{"code":530,"sub_code":"isv.item-is-delete:invalid-numIid-or-iid-tmall"}}"#;
+    assert_eq!(read(&Recorded(gone), &told).await.unwrap(), [None]);
+    for (body, path) in [
+        (one("4294967296").leak() as &str, "item"),
+        (one("null").leak(), "item.skus.quantity"),
+        (r#"{"item_seller_get_response":{"request_id":"r"}}"#, "item"),
+    ] {
+        let error = read(&Recorded(body), &told).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed, "{body}");
+        assert!(error.path().is_some_and(|at| at.ends_with(path)), "{error} {body}");
+    }
+    for kind in ["isp.service-unavailable", "isv.permission-denied"] {
+        let body = format!(r#"{{"error_response":{{"code":15,"sub_code":"{kind}"}}}}"#);
+        read(&Recorded(body.leak()), &told).await.unwrap_err();
+    }
 }
 
 #[tokio::test]

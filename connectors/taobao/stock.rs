@@ -1,18 +1,23 @@
 //! Sets stock levels: up to twenty SKUs of one listing in a call, or a listing that has no SKUs.
 //!
 //! Only full levels (`type=1`) are sent, which may be repeated. The reply says what the channel has now, and a level is
-//! set when it says so.
+//! set when it says so. Read back is a whole listing in a call.
 
 use super::Taobao;
 use super::scalars::Whole;
-use super::wire::{Item, ItemUpdated, Sku, items, object, reply};
+use super::wire::{Item, ItemShown, Sku, items, object, reply};
 use crate::contract::model::StockLevel;
-use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, StockSink};
+use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, StockReader, StockSink};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 
 pub(super) const SKUS: &str = "taobao.skus.quantity.update";
 pub(super) const ITEM: &str = "taobao.item.quantity.update";
+pub(super) const READ: &str = "taobao.item.seller.get";
+/// Asked for, SKUs are called `sku`; answered, `skus`.
+const READ_FIELDS: &str = "num_iid,num,sku.sku_id,sku.quantity";
+/// What a listing that is not there is called, up to what differs between Taobao and Tmall.
+const NO_ITEM: [&str; 2] = ["isv.item-not-exist:", "isv.item-is-delete:"];
 /// The channel's own limit.
 const MAX_BATCH: usize = 20;
 
@@ -39,6 +44,56 @@ impl StockSink for Taobao {
         }
         Ok(outcomes)
     }
+
+    fn reader(&self) -> Option<&dyn StockReader> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl StockReader for Taobao {
+    fn max_batch(&self) -> usize {
+        MAX_BATCH
+    }
+
+    async fn levels(&self, session: &Session<'_>, told: &[StockLevel]) -> Result<Vec<Option<u32>>> {
+        let Some(first) = told.first() else { return Ok(Vec::new()) };
+        if !told.iter().all(|level| listing(level) == listing(first)) {
+            return Err(Error::malformed("a call reads one listing"));
+        }
+        let request = ApiRequest::post(READ)
+            .idempotent()
+            .param("fields", READ_FIELDS)
+            .param("num_iid", listing(first));
+        let answer = match session.api.call(request).await {
+            Err(error) if is_no_item(&error) => return Ok(vec![None; told.len()]),
+            answer => answer?,
+        };
+        let ItemShown { item } = reply(&answer.body)?;
+        let item =
+            item.ok_or_else(|| Error::malformed("channel answers without a listing").at("item"))?;
+        let whole = item.num.as_ref().map(|Whole(units)| *units);
+        let skus = shown(Some(item))?;
+        let level = |level: &StockLevel| match (is_sku(level), skus.is_empty()) {
+            (true, _) => units(skus.get(&level.sku_id).copied()),
+            (false, true) => units(whole),
+            // It has variants by now, and the level of the whole is none that could be set.
+            (false, false) => Ok(None),
+        };
+        told.iter().map(level).collect()
+    }
+}
+
+fn is_no_item(error: &Error) -> bool {
+    let code = error.channel_code().unwrap_or_default();
+    NO_ITEM.iter().any(|start| code.starts_with(start))
+}
+
+/// A channel that sold more than it had may show less than nothing.
+fn units(shown: Option<i64>) -> Result<Option<u32>> {
+    let Some(shown) = shown else { return Ok(None) };
+    let units = u32::try_from(shown.max(0));
+    units.map(Some).map_err(|_| Error::malformed("a level larger than any").at("item"))
 }
 
 fn listing(level: &StockLevel) -> &str {
@@ -93,13 +148,13 @@ async fn ask(session: &Session<'_>, levels: &[&StockLevel]) -> Result<Vec<Result
         .param("skuid_quantities", quantities.join(";"))
         .param("type", "1");
     let answer = session.api.call(request).await?;
-    let shown = shown(&answer.body)?;
+    let ItemShown { item } = reply(&answer.body)?;
+    let shown = shown(item)?;
     Ok(levels.iter().map(|level| confirm(level, shown.get(&level.sku_id).copied())).collect())
 }
 
 /// What the channel has now, by SKU.
-fn shown(body: &[u8]) -> Result<BTreeMap<String, i64>> {
-    let ItemUpdated { item } = reply(body)?;
+fn shown(item: Option<Item<'_>>) -> Result<BTreeMap<String, i64>> {
     let mut shown = BTreeMap::new();
     let Some(Item { skus, .. }) = item else { return Ok(shown) };
     for raw in items(skus, "sku").map_err(|error| error.within("item.skus"))? {
@@ -116,7 +171,7 @@ async fn set_item(session: &Session<'_>, level: &StockLevel) -> Result<()> {
         .param("quantity", level.available.to_string())
         .param("type", "1");
     let answer = session.api.call(request).await?;
-    let ItemUpdated { item } = reply(&answer.body)?;
+    let ItemShown { item } = reply(&answer.body)?;
     confirm(level, item.and_then(|item| item.num).map(|Whole(units)| units))
 }
 

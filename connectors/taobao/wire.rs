@@ -203,9 +203,9 @@ pub(super) struct Refund<'a> {
     pub(super) sid: Option<Text<'a>>,
 }
 
-/// The inside of both stock APIs: the listing as it is now.
+/// The inside of the stock APIs: the listing as it is now.
 #[derive(Deserialize)]
-pub(super) struct ItemUpdated<'a> {
+pub(super) struct ItemShown<'a> {
     #[serde(borrow)]
     pub(super) item: Option<Item<'a>>,
 }

@@ -5,7 +5,7 @@ use super::tests::Bench;
 use super::trades::Trade;
 use crate::contract::model::OrderId;
 use crate::testkit::Fake;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SEND: &str = "taobao.logistics.offline.send";
 
@@ -188,7 +188,12 @@ fn stock_is_set_for_all_skus_of_a_call_or_for_none() {
     let by_code = [("num_iid", "600000000000"), ("quantity", "9"), ("outer_id", "ITEM-1-3")];
     assert_eq!(bench.refusal(item, &by_code), DONE);
     assert_eq!(stock()["4000000000002"], 9);
-    let fields = [("fields", "num,skus.quantity"), ("num_iid", "600000000000")];
+    let fields = [("fields", "num,sku.sku_id,sku.quantity"), ("num_iid", "600000000000")];
     let answer = bench.call("taobao.item.seller.get", &fields);
-    assert_eq!(answer["item_seller_get_response"]["item"]["num"], 21);
+    let shown = &answer["item_seller_get_response"]["item"];
+    assert_eq!(shown["num"], 21);
+    assert_eq!(shown["skus"]["sku"][2], json!({ "sku_id": 4_000_000_000_002_u64, "quantity": 9 }));
+    let fields = [("fields", "num,skus,skus.quantity"), ("num_iid", "600000000000")];
+    let answer = bench.call("taobao.item.seller.get", &fields);
+    assert_eq!(answer["item_seller_get_response"]["item"], json!({ "num": 21 }), "no such field");
 }

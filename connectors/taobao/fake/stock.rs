@@ -211,5 +211,14 @@ pub(super) fn read_item(shop: &mut Shop, call: &Call, now: Timestamp) -> Answer 
     if let (Some(item), false) = (item.as_object_mut(), skus.is_empty()) {
         item.insert("skus".into(), json!({ "sku": skus }));
     }
-    Ok(json!({ "item": choose(item, &call.list("fields")) }))
+    // What is called `skus` in the answer is asked for as `sku`.
+    let asked =
+        call.list("fields").into_iter().filter_map(|field| match field.strip_prefix("sku") {
+            Some(rest) if rest.is_empty() || rest.starts_with('.') => Some(["skus", rest].concat()),
+            Some(rest) if rest.starts_with('s') => None,
+            _ => Some(field.to_owned()),
+        });
+    let asked: Vec<String> = asked.collect();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    Ok(json!({ "item": choose(item, &asked) }))
 }

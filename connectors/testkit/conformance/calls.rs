@@ -3,7 +3,8 @@
 use super::lab::{Lab, credentials};
 use super::push::{one_level, sellable, waybill};
 use super::{Subject, fail, must, must_fail};
-use crate::contract::{Error, ErrorKind, Result, Window};
+use crate::contract::model::StockLevel;
+use crate::contract::{Error, ErrorKind, Result, StockSink, Window};
 use crate::testkit::Faults;
 use std::time::Duration;
 
@@ -43,6 +44,12 @@ async fn each(lab: &Lab<'_>) -> Vec<Result<()>> {
         outcomes.push(refunds.count(&lab.session(), window).await.map(|_| ()));
         outcomes.push(refunds.page(&lab.session(), window, 1).await.map(|_| ()));
         outcomes.push(refunds.refund(&lab.session(), &refund).await.map(|_| ()));
+    }
+    if let Some(reader) = lab.connector.stock().and_then(StockSink::reader) {
+        // Whether the channel takes it for a SKU of its own does not matter here.
+        let sku_id = lab.fake.stock(lab.shop()).into_keys().next().unwrap_or_default();
+        let told = StockLevel { sku_id, product_id: None, available: 0 };
+        outcomes.push(reader.levels(&lab.session(), &[told]).await.map(|_| ()));
     }
     if let Some(sink) = lab.connector.waybills() {
         outcomes.push(sink.ship(&lab.session(), &waybill(id.clone(), "SF1000000000003")).await);

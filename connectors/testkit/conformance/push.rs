@@ -5,7 +5,7 @@ use super::{Subject, fail, must, must_fail};
 use crate::contract::model::{
     Order, OrderId, OrderStatus, OrderType, StockLevel, Waybill, WaybillAction,
 };
-use crate::contract::{ErrorKind, Result, StockSink, WaybillSink};
+use crate::contract::{ErrorKind, Result, StockReader, StockSink, WaybillSink};
 use crate::testkit::Faults;
 
 /// Calls of which one loses its answer; a sink that needs several calls still gets through.
@@ -57,6 +57,9 @@ async fn stock(lab: &Lab<'_>, sink: &dyn StockSink) {
     }
     sets(lab, sink, &batch).await;
     sets(lab, sink, &batch).await;
+    if let Some(reader) = sink.reader() {
+        reads_back(lab, reader, &batch).await;
+    }
     an_unknown_sku_fails_alone(lab, sink, first).await;
     for level in &mut batch {
         level.available += 1;
@@ -81,6 +84,21 @@ async fn sets(lab: &Lab<'_>, sink: &dyn StockSink, levels: &[StockLevel]) {
             "set {} and the channel has {shown:?}",
             level.available
         );
+    }
+}
+
+/// What is read is what the channel has, whatever was told; a SKU that it does not know has no level.
+async fn reads_back(lab: &Lab<'_>, reader: &dyn StockReader, batch: &[StockLevel]) {
+    assert!(reader.max_batch() > 0, "a call reads nothing");
+    let shown = lab.fake.stock(lab.shop());
+    let Some(first) = batch.first() else { return };
+    let unknown = StockLevel { sku_id: "999999999999".to_owned(), ..first.clone() };
+    let mut asked = vec![unknown];
+    asked.extend(batch.iter().map(|level| StockLevel { available: 77_777, ..level.clone() }));
+    for part in asked.chunks(reader.max_batch()) {
+        let read = must(reader.levels(&lab.session(), part).await, "reading levels");
+        let had: Vec<_> = part.iter().map(|level| shown.get(&level.sku_id).copied()).collect();
+        assert!(read == had, "the channel has {had:?}, and read was {read:?}");
     }
 }
 
