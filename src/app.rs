@@ -122,7 +122,7 @@ impl App {
             metrics: Arc::clone(&base.metrics),
         };
         streams::start(&config.stream, members(&plan, &shops), &listening, &shutdown);
-        start_push(&plan, &base, &shops, holds, &shutdown)?;
+        start_push(&plan, &base, &shops, &intake, holds, &shutdown)?;
         let webhooks = Webhooks::new(
             config,
             Arc::clone(&shops),
@@ -395,6 +395,7 @@ fn start_push(
     plan: &Plan,
     base: &Base,
     shops: &Arc<Shops>,
+    intake: &Intake,
     holds: Arc<Holds>,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
@@ -425,6 +426,7 @@ fn start_push(
             &plan.kafka_secrets,
             &topics.stock_commands,
         )),
+        intake: intake.clone(),
     };
     push::start(&plan.config.push, topics, &parts, shutdown);
     Ok(())

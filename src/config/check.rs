@@ -12,6 +12,8 @@ pub(super) const EMBEDDED: &str = "embedded";
 pub(super) const MEMORY: &str = "memory";
 /// SIGTERM to exit takes at most half a minute; the drain of requests is one part of it.
 const LONGEST_DRAIN_MS: u64 = 20_000;
+/// More than a call a second and shop is no sample.
+const MOST_READ_BACK: u32 = 60;
 /// A sealed copy of a body must fit a record of the quarantine, which takes 4 MiB.
 const LARGEST_BODY_BYTES: usize = 3 << 20;
 const LARGEST_RESERVE_PERCENT: u8 = 90;
@@ -236,6 +238,14 @@ fn times(config: &Config, problems: &mut Vec<Problem>) {
     if config.poll.window_secs <= config.poll.overlap_secs {
         let text = "must be more than poll.overlap_secs, or no window gets ahead";
         problems.push(Problem::new("poll.window_secs", text));
+    }
+    if config.push.read_back_per_minute > MOST_READ_BACK {
+        let text = "at most 60: it is a sample, and what a channel allows is for orders and levels";
+        problems.push(Problem::new("push.read_back_per_minute", text));
+    }
+    if config.push.read_back_after_secs > 86_400 {
+        let text = "more than a day: what a channel sold meanwhile hides every difference";
+        problems.push(Problem::new("push.read_back_after_secs", text));
     }
 }
 

@@ -266,6 +266,10 @@ pub struct Push {
     pub queue: NonZeroUsize,
     /// Tries of a command whose channel is away, before it is reported as `unknown`.
     pub tries: NonZeroU32,
+    /// Calls in a minute that read told stock levels of one shop back; 0 is none.
+    pub read_back_per_minute: u32,
+    /// Time from telling a level to reading it back.
+    pub read_back_after_secs: u64,
     /// Days for which it is remembered what was told to channels about parcels, and that orders are held.
     pub journal_days: NonZeroU32,
 }

@@ -3,6 +3,7 @@
 use super::Parts;
 use super::command::Job;
 use super::receipt::{Kind, Outcome, Reason, Receipts};
+use super::stock::Drift;
 use super::waiting::Waiting;
 use super::waybill::Journal;
 use crate::shops::{Class, Shop};
@@ -30,6 +31,8 @@ pub(super) struct Delivery {
     pub(super) shutdown: Shutdown,
     /// Tries of a command whose channel is away.
     pub(super) tries: u32,
+    /// What is read back of the stock that was told.
+    pub(super) drift: Drift,
 }
 
 impl Delivery {

@@ -23,6 +23,7 @@ use crate::bus::{Commands, Past, Publisher};
 use crate::clock::Clock;
 use crate::config::{Push, Topics};
 use crate::holds::Holds;
+use crate::intake::Intake;
 use crate::seal::Sealer;
 use crate::shops::Shops;
 use crate::shutdown::Shutdown;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub versions: Arc<dyn Versions>,
     /// The stock commands there were.
     pub past: Arc<dyn Past>,
+    /// Where levels that are read back go in, as everything that a channel says.
+    pub intake: Intake,
 }
 
 /// Starts reading, delivering and reporting. At the end, calls under way finish and are reported; what waits is left in
@@ -71,7 +74,9 @@ pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdow
         parts: parts.clone(),
         shutdown: shutdown.clone(),
         tries: settings.tries.get(),
+        drift: stock::Drift::new(settings),
     });
+    stock::read_back(&delivery);
     let Parts { versions, past, shops, metrics, .. } = parts.clone();
     let versions = Arc::new(stock::Remembered::new(versions, past, shops, metrics));
     reader::start(Lanes::new(&parts.shops, &delivery, &versions), delivery, topics);

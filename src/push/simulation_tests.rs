@@ -10,8 +10,9 @@ use crate::bus::{
     Commands, Past, Position, PublishError, Publisher, RawCommand, ReadError, Record, Take,
 };
 use crate::clock::SystemClock;
-use crate::config::{Push, StockRule, Topics};
+use crate::config::{self, Push, StockRule, Topics};
 use crate::holds::Holds;
+use crate::intake::{self, Intake};
 use crate::seal::Sealer;
 use crate::shops::{Class, Counters, Shop, Shops, WayOut};
 use crate::shutdown::Shutdown;
@@ -190,6 +191,11 @@ impl Versions for Process {
         self.store.finish(shop, levels).await
     }
 
+    async fn newest(&self, shop: &str, skus: &[&str]) -> Result<Vec<Option<Newer>>, store::Error> {
+        self.lives().await;
+        self.store.newest(shop, skus).await
+    }
+
     async fn recall(&self, shop: &str, levels: &[Version<'_>]) -> Result<(), store::Error> {
         self.lives().await;
         self.store.recall(shop, levels).await
@@ -243,13 +249,14 @@ struct Simulation {
     store: Arc<MemoryStore>,
     topics: Topics,
     settings: Push,
+    intake: config::Intake,
     processes: Vec<(Process, Shutdown)>,
     versions: BTreeMap<u8, Vec<u8>>,
 }
 
 impl Simulation {
     fn new(fates: Vec<Fate>) -> Self {
-        let (plan, problems) = crate::config::plan(true, None);
+        let (plan, problems) = config::plan(true, None);
         let config = plan.unwrap_or_else(|| panic!("{problems:?}")).config;
         let shared = Arc::new(Shared::default());
         shared.world.lock().fates = fates;
@@ -258,6 +265,7 @@ impl Simulation {
             store: Arc::new(MemoryStore::new(Duration::from_secs(1))),
             topics: Topics { stock_commands: TOPIC.to_owned(), ..config.kafka.topics },
             settings: config.push,
+            intake: config.intake,
             processes: Vec::new(),
             versions: BTreeMap::new(),
         };
@@ -279,15 +287,26 @@ impl Simulation {
         let store = Arc::<MemoryStore>::clone(&self.store);
         let life = self.settings.journal_life();
         let notes = Notes::new(store, "hold", life, Arc::clone(&metrics));
+        let holds = Holds::start(notes, Arc::clone(&metrics), &shutdown);
+        let (clock, sealer) = (Arc::new(SystemClock), Sealer::random().unwrap());
+        let entrance = intake::Parts {
+            dedup: Arc::<MemoryStore>::clone(&self.store),
+            publisher: Arc::new(process.clone()),
+            clock: Arc::<SystemClock>::clone(&clock),
+            metrics: Arc::clone(&metrics),
+            sealer: sealer.clone(),
+            holds: Arc::clone(&holds),
+        };
         let parts = Parts {
             store: Arc::<MemoryStore>::clone(&self.store),
-            holds: Holds::start(notes, Arc::clone(&metrics), &shutdown),
+            holds,
+            intake: Intake::open(&self.intake, &self.topics, entrance, &shutdown),
             commands: Arc::new(process.clone()),
             publisher: Arc::new(process.clone()),
             shops: Arc::new(Shops::new([Arc::new(shop(&process, &metrics))])),
-            clock: Arc::new(SystemClock),
+            clock,
             metrics,
-            sealer: Sealer::random().unwrap(),
+            sealer,
             versions: Arc::new(process.clone()),
             past: Arc::new(process.clone()),
         };

@@ -185,6 +185,16 @@ impl Versions for MemoryStore {
         Ok(levels.iter().map(finish).collect())
     }
 
+    async fn newest(&self, shop: &str, skus: &[&str]) -> Result<Vec<Option<Newer>>, Error> {
+        let state = self.state.lock();
+        let of_shop = state.versions.get(shop);
+        let newest = |sku: &&str| {
+            let Told { version, available, .. } = *of_shop?.get(*sku)?;
+            Some(Newer { version, available })
+        };
+        Ok(skus.iter().map(newest).collect())
+    }
+
     async fn recall(&self, shop: &str, levels: &[Version<'_>]) -> Result<(), Error> {
         let now = Instant::now();
         let mut state = self.state.lock();

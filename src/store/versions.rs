@@ -49,6 +49,8 @@ pub trait Versions: Send + Sync + Debug {
     /// States that the calls have ended, and tells what is newer by now.
     async fn finish(&self, shop: &str, levels: &[Version<'_>])
     -> Result<Vec<Option<Newer>>, Error>;
+    /// The newest that anybody began to tell, of each SKU.
+    async fn newest(&self, shop: &str, skus: &[&str]) -> Result<Vec<Option<Newer>>, Error>;
     /// States what was commanded before; what is known to be newer stays.
     async fn recall(&self, shop: &str, levels: &[Version<'_>]) -> Result<(), Error>;
     /// States that everything was recalled: from now on [`Self::begin`] answers.

@@ -93,6 +93,7 @@ metrics! {
     push_outcomes: IntCounterVec("gateway_push_outcomes_total", "Commands by how they were settled", labels &["channel", "kind", "outcome"]);
     push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind", "priority"], buckets AGES);
     push_healed: IntCounterVec("gateway_push_healed_total", "Stock levels told once more, because an older one may have arrived after them", labels &["channel"]);
+    stock_read_back: IntCounterVec("gateway_stock_read_back_total", "Told stock levels that were read back, by what the channel has instead; `higher` sells what is not there", labels &["channel", "outcome"]);
     versions_alone: IntCounter("gateway_versions_alone_total", "Times that the store did not answer and versions of stock levels were remembered by this process alone");
     push_dlq: IntCounter("gateway_push_dlq_total", "Commands that could not be understood");
     api_calls: IntCounterVec("gateway_api_calls_total", "Calls to channels by outcome", labels &["channel", "api", "outcome"]);

@@ -18,6 +18,9 @@ mod dead_letters;
 /// What is depended on: licences, sources, versions.
 #[cfg(test)]
 mod dependencies;
+/// Told levels that are read back.
+#[cfg(test)]
+mod drift;
 /// The public listener against clients that are slow, many, or odd.
 #[cfg(test)]
 mod edge;

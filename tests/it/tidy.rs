@@ -18,6 +18,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/intake", &["bus", "holds", "shops", "store"]),
     ("src/holds", &["store"]),
     ("src/push", &["bus", "holds", "shops", "store"]),
+    // What is read back is something a channel said, and there is one road for that.
+    ("src/push/stock/drift", &["bus", "holds", "intake", "shops", "store"]),
+    ("src/push/mod.rs", &["bus", "holds", "intake", "shops", "store"]),
     ("src/egress", &["store", "shops"]),
     ("src/bus", &[]),
     ("src/store", &[]),

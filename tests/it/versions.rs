@@ -30,6 +30,11 @@ async fn keeps_its_promises(store: &dyn Versions) {
     assert_eq!(begin(level(8, 80)).await, GO);
     assert_eq!(finish(level(8, 80)).await, None);
 
+    let newest = async |skus: &[&str]| store.newest("shop", skus).await.unwrap();
+    let told = Some(Newer { version: 8, available: 80 });
+    assert_eq!(newest(&["z", "a"]).await, [None, told]);
+    assert_eq!(store.newest("nobody's shop", &["a"]).await.unwrap(), [None]);
+
     // Beyond what a double holds exactly.
     let (large, larger) = (level(u64::MAX - 1, 1), level(u64::MAX, 2));
     assert_eq!(begin(larger).await, GO);

@@ -42,6 +42,7 @@ impl Worker {
 
     async fn carry(&self, levels: Vec<Level>) {
         let lane = &self.lane;
+        lane.forget_told(&levels);
         let Some(begun) = lane.versions.begin(&lane.shop, &levels).await else {
             return self.park(levels, UNKNOWN_PAUSE).await;
         };
@@ -121,6 +122,9 @@ impl Worker {
                 self.park(vec![level], pause).await;
             }
             outcome => {
+                if outcome.is_ok() {
+                    lane.note_told(&level);
+                }
                 let (word, reason) = judge(&outcome);
                 let sku = level.told.sku_id.clone();
                 if word == Outcome::Unknown && level.position.is_some() {

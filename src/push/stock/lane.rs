@@ -1,6 +1,7 @@
 //! The stock of one shop: what waits, and who carries it.
 
 use super::delivery::Worker;
+use super::drift::Samples;
 use super::queue::{Level, Put, Queue, Take};
 use super::versions::Remembered;
 use super::{StockCommand, rules};
@@ -22,6 +23,8 @@ pub(in crate::push) struct Lane {
     pub(super) shop: Arc<Shop>,
     pub(super) delivery: Arc<Delivery>,
     pub(super) versions: Arc<Remembered>,
+    /// What may be read back.
+    pub(super) samples: Mutex<Samples>,
     state: Mutex<State>,
     /// Something rests that was not known to the worker who waits for the first.
     rests: Notify,
@@ -54,7 +57,8 @@ impl Lane {
             has_sleeper: false,
             unanswered: HashSet::new(),
         };
-        Arc::new(Self { shop, delivery, versions, state: Mutex::new(state), rests: Notify::new() })
+        let (samples, state) = (Mutex::default(), Mutex::new(state));
+        Arc::new(Self { shop, delivery, versions, samples, state, rests: Notify::new() })
     }
 
     /// Lets a level wait, reports the one that it replaces, and sees to it that somebody works.
@@ -186,7 +190,7 @@ impl Lane {
     }
 
     /// What a level may share a call with.
-    fn group<'l>(&self, level: &'l StockLevel) -> &'l str {
+    pub(super) fn group<'l>(&self, level: &'l StockLevel) -> &'l str {
         self.shop.connector.stock().map_or("", |sink| sink.batch_key(level))
     }
 }

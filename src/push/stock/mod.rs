@@ -2,11 +2,13 @@
 
 mod command;
 mod delivery;
+mod drift;
 mod lane;
 mod queue;
 mod rules;
 mod versions;
 
 pub use command::StockCommand;
+pub(super) use drift::{Drift, start as read_back};
 pub(super) use lane::Lane;
 pub(super) use versions::Remembered;

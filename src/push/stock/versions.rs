@@ -109,6 +109,29 @@ impl Remembered {
         }
     }
 
+    /// Says of each SKU and version whether somebody began to tell a newer one. While the store is away nobody is known to.
+    pub(super) async fn are_old(&self, shop: &Shop, told: &[(&str, u64)]) -> Vec<bool> {
+        let none = || vec![false; told.len()];
+        if self.is_resting() {
+            return none();
+        }
+        let skus: Vec<&str> = told.iter().map(|(sku, _)| *sku).collect();
+        match self.store.newest(&name(shop), &skus).await {
+            Ok(newest) => {
+                let is_old = |((_, version), newest): (&(&str, u64), Option<Newer>)| {
+                    newest.is_some_and(|newest| newest.version > *version)
+                };
+                let mut are_old: Vec<bool> = told.iter().zip(newest).map(is_old).collect();
+                are_old.resize(told.len(), false);
+                are_old
+            }
+            Err(error) => {
+                self.rest(&error);
+                none()
+            }
+        }
+    }
+
     fn is_resting(&self) -> bool {
         self.resting_until.lock().is_some_and(|until| Instant::now() < until)
     }

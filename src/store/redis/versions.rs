@@ -1,9 +1,9 @@
-//! Versions of stock levels: a hash for each shop, changed by scripts only.
+//! Versions of stock levels: a hash for each shop, changed by scripts only and read by anybody.
 
 use super::RedisStore;
 use crate::store::{Begun, Error, Newer, Version, Versions};
 use async_trait::async_trait;
-use redis::{Pipeline, Script};
+use redis::{Pipeline, Script, Value};
 use std::sync::LazyLock;
 
 /// Seconds that a shop without any command is remembered.
@@ -51,6 +51,21 @@ impl Versions for RedisStore {
         }
         let words: Vec<String> = self.script(&call).await?;
         Ok(words.chunks(2).map(newest).collect())
+    }
+
+    async fn newest(&self, shop: &str, skus: &[&str]) -> Result<Vec<Option<Newer>>, Error> {
+        let mut pipeline = Pipeline::with_capacity(skus.len());
+        for sku in skus {
+            pipeline.cmd("HGET").arg(self.named(b"s:", shop)).arg(*sku);
+        }
+        let held = self.run(&pipeline).await?;
+        let newest = |held: &Value| {
+            let Value::BulkString(held) = held else { return None };
+            let mut words = std::str::from_utf8(held).ok()?.split(' ');
+            let (version, available) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some(Newer { version, available })
+        };
+        Ok(held.iter().map(newest).collect())
     }
 
     async fn recall(&self, shop: &str, levels: &[Version<'_>]) -> Result<(), Error> {
