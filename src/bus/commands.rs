@@ -6,8 +6,10 @@ use super::{Commands, Position, RawCommand, ReadError};
 use crate::config::Kafka;
 use async_trait::async_trait;
 use connectors::contract::Secret;
+use futures_util::FutureExt;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::KafkaResult;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientConfig, ClientContext, Message, Statistics};
 use std::fmt;
 use std::sync::Arc;
@@ -75,27 +77,25 @@ impl KafkaCommands {
 impl Commands for KafkaCommands {
     async fn next(&self) -> Result<RawCommand, ReadError> {
         let message = self.consumer.recv().await.map_err(|error| ReadError(error.to_string()))?;
-        let topic = self.topics.iter().find(|topic| ***topic == *message.topic()).cloned();
-        let position = Position {
-            topic: topic.unwrap_or_else(|| Arc::from(message.topic())),
-            partition: message.partition(),
-            offset: message.offset(),
-        };
-        self.offsets.read(&position);
-        Ok(RawCommand {
-            position,
-            key: message.key().map(<[u8]>::to_vec),
-            payload: message.payload().map(<[u8]>::to_vec),
-        })
+        Ok(self.hand_out(&message))
+    }
+
+    fn at_hand(&self) -> Option<RawCommand> {
+        // An error comes again, or is gone, when the next command is asked for.
+        let message = self.consumer.recv().now_or_never()?.ok()?;
+        Some(self.hand_out(&message))
     }
 
     fn settle(&self, position: &Position) {
-        if let Some(offset) = self.offsets.settle(position)
-            && let Err(error) =
-                self.consumer.store_offset(&position.topic, position.partition, offset)
-        {
-            // The partition is somebody else's now, who will read the command again.
-            tracing::debug!(%error, "offset not stored");
+        self.settle_all(std::slice::from_ref(position));
+    }
+
+    fn settle_all(&self, positions: &[Position]) {
+        for (topic, partition, offset) in self.offsets.settle(positions) {
+            if let Err(error) = self.consumer.store_offset(&topic, partition, offset) {
+                // The partition is somebody else's now, who will read the command again.
+                tracing::debug!(%error, "offset not stored");
+            }
         }
     }
 
@@ -105,6 +105,23 @@ impl Commands for KafkaCommands {
 
     fn resume(&self) {
         self.set_paused(false);
+    }
+}
+
+impl KafkaCommands {
+    fn hand_out(&self, message: &BorrowedMessage<'_>) -> RawCommand {
+        let topic = self.topics.iter().find(|topic| ***topic == *message.topic()).cloned();
+        let position = Position {
+            topic: topic.unwrap_or_else(|| Arc::from(message.topic())),
+            partition: message.partition(),
+            offset: message.offset(),
+        };
+        self.offsets.read(&position);
+        RawCommand {
+            position,
+            key: message.key().map(<[u8]>::to_vec),
+            payload: message.payload().map(<[u8]>::to_vec),
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl PublishError {
 pub trait Publisher: Send + Sync + Debug {
     /// Publishes records that travel together and waits for the delivery report of each. Dropping the future loses the
     /// answers, not the records.
-    async fn publish(&self, records: Vec<Record>) -> Vec<Result<(), PublishError>>;
+    async fn publish(&self, records: &[Record]) -> Vec<Result<(), PublishError>>;
 
     /// Whether the log can be reached now.
     async fn is_ready(&self) -> bool;
@@ -112,8 +112,18 @@ pub struct ReadError(pub String);
 pub trait Commands: Send + Sync + Debug {
     /// The next command. Cancel-safe.
     async fn next(&self) -> Result<RawCommand, ReadError>;
+    /// The next command, if it is here already: cheaper than [`Self::next`], and none does not say that there is none.
+    fn at_hand(&self) -> Option<RawCommand> {
+        None
+    }
     /// States that this command needs nothing more. The stored offset moves only when everything before it is settled.
     fn settle(&self, position: &Position);
+    /// The same of many at once, which costs less than one after the other.
+    fn settle_all(&self, positions: &[Position]) {
+        for position in positions {
+            self.settle(position);
+        }
+    }
     /// Stops fetching while the lanes are full; the group membership is kept.
     fn pause(&self);
     /// Fetches again.

@@ -168,7 +168,7 @@ impl KafkaPublisher {
 
 #[async_trait]
 impl Publisher for KafkaPublisher {
-    async fn publish(&self, records: Vec<Record>) -> Vec<Result<(), PublishError>> {
+    async fn publish(&self, records: &[Record]) -> Vec<Result<(), PublishError>> {
         let (done, acknowledged) = oneshot::channel();
         let batch = Arc::new(Batch {
             // One more than records, so that reports cannot finish the batch while it is being handed over.
@@ -176,7 +176,7 @@ impl Publisher for KafkaPublisher {
             results: records.iter().map(|_| AtomicU8::new(PENDING)).collect(),
             done: Mutex::new(Some(done)),
         });
-        self.send(&batch, &records);
+        self.send(&batch, records);
         batch.count_down();
         let complete = acknowledged.await.is_ok();
         batch

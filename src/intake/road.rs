@@ -222,7 +222,7 @@ impl Road {
             records.push(ready.record);
         }
         let started = Instant::now();
-        let results = self.publisher.publish(records).await;
+        let results = self.publisher.publish(&records).await;
         self.metrics.publish_seconds.observe(started.elapsed().as_secs_f64());
         let mut published = Vec::with_capacity(ids.len());
         let mut failed = Vec::new();

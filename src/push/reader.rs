@@ -54,7 +54,14 @@ impl Reader {
                 }
             };
             match next {
-                Ok(command) => self.sort(command).await,
+                Ok(command) => {
+                    self.sort(command).await;
+                    while !waiting.is_full()
+                        && let Some(command) = parts.commands.at_hand()
+                    {
+                        self.sort(command).await;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "command topics");
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;

@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Receipts that may wait; when it is full, deliveries wait.
-const QUEUE: usize = 1024;
-const BATCH: usize = 256;
+const QUEUE: usize = 4096;
+const BATCH: usize = 2048;
 /// A longer key, which no ERP means, does not become the key of a letter, nor is it in a letter without its bytes: that
 /// one always fits.
 const KEY_BYTES: usize = 1024;
@@ -40,6 +40,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Ok, Self::Superseded, Self::Refused, Self::Conflict, Self::Unknown];
+
     /// The metric label and header.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -215,15 +219,14 @@ impl Receipts {
     }
 
     pub(super) async fn result(&self, result: PushResult, position: Position) {
-        let labels = [&*result.channel, result.kind.as_str(), result.outcome.as_str()];
-        self.parts.metrics.push_outcomes.with_label_values(&labels).inc();
         let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
-        let headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
+        let mut headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
+        headers.push(("outcome", result.outcome.as_str().to_owned()));
         let record = serde_json::to_vec(&result).ok().map(|payload| Record {
             topic: Arc::clone(&self.results),
             key,
             payload,
-            headers: [headers, vec![("outcome", result.outcome.as_str().to_owned())]].concat(),
+            headers,
         });
         self.enqueue(Receipt { record, smaller: None, position }).await;
     }
@@ -304,28 +307,41 @@ async fn publish(mut waiting: mpsc::Receiver<Receipt>, parts: Parts) {
 
 /// Returns what Kafka did not take, in order.
 async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
-    let records: Vec<Record> = batch.iter().filter_map(|receipt| receipt.record.clone()).collect();
-    let mut results = parts.publisher.publish(records).await.into_iter();
-    let mut left = Vec::new();
+    let (mut receipts, mut records) = (Vec::with_capacity(batch.len()), Vec::new());
+    let (mut left, mut settled) = (Vec::new(), Vec::with_capacity(batch.len()));
     for mut receipt in batch {
-        let result = if receipt.record.is_some() { results.next() } else { Some(Ok(())) };
+        match receipt.record.take() {
+            Some(record) => {
+                records.push(record);
+                receipts.push(receipt);
+            }
+            None => settled.push(receipt.position),
+        }
+    }
+    let results = parts.publisher.publish(&records).await.into_iter();
+    let results = results.chain(std::iter::repeat(Err(PublishError::Failed)));
+    for ((mut receipt, record), result) in receipts.into_iter().zip(records).zip(results) {
         match result {
-            Some(Ok(())) => parts.commands.settle(&receipt.position),
+            Ok(()) => settled.push(receipt.position),
             // The command itself still lies where the letter says.
-            Some(Err(PublishError::TooLarge)) if receipt.smaller.is_some() => {
+            Err(PublishError::TooLarge) if receipt.smaller.is_some() => {
                 receipt.record = receipt.smaller.take();
                 left.push(receipt);
             }
-            Some(Err(PublishError::TooLarge)) => {
+            Err(PublishError::TooLarge) => {
                 tracing::error!(
                     push_id = push_id(&receipt.position),
                     "a result is larger than its topic takes"
                 );
-                parts.commands.settle(&receipt.position);
+                settled.push(receipt.position);
             }
-            Some(Err(PublishError::QueueFull | PublishError::Failed)) | None => left.push(receipt),
+            Err(PublishError::QueueFull | PublishError::Failed) => {
+                receipt.record = Some(record);
+                left.push(receipt);
+            }
         }
     }
+    parts.commands.settle_all(&settled);
     left
 }
 

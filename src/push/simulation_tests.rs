@@ -148,7 +148,7 @@ impl Commands for Process {
 
 #[async_trait]
 impl Publisher for Process {
-    async fn publish(&self, records: Vec<Record>) -> Vec<Result<(), PublishError>> {
+    async fn publish(&self, records: &[Record]) -> Vec<Result<(), PublishError>> {
         self.lives().await;
         let results = records.iter().map(|record| serde_json::from_slice(&record.payload).unwrap());
         self.shared.world.lock().results.extend(results);
