@@ -10,7 +10,6 @@ use crate::shops::{Class, Shop};
 use crate::shutdown::Shutdown;
 use connectors::contract::{Error, ErrorKind, Result};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Calls under way for one lane; the shop's limits are kept behind them.
 pub(super) const WORKERS: usize = 4;
@@ -36,14 +35,13 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn observe<C>(&self, kind: Kind, shop: &Shop, job: &Job<C>) {
-        self.observe_since(kind, shop, Class::Waybill, job.read_at);
-    }
-
-    pub(super) fn observe_since(&self, kind: Kind, shop: &Shop, priority: Class, since: Instant) {
-        let labels = [shop.channel, kind.as_str(), priority.as_str()];
-        let seconds = since.elapsed().as_secs_f64();
-        self.parts.metrics.push_seconds.with_label_values(&labels).observe(seconds);
+    /// Counts how a waybill ended.
+    pub(super) fn observe<C>(&self, shop: &Shop, job: &Job<C>, outcome: Outcome) {
+        let (metrics, kind) = (&self.parts.metrics, Kind::Waybill.as_str());
+        let labels = [shop.channel, kind, Class::Waybill.as_str()];
+        let seconds = job.read_at.elapsed().as_secs_f64();
+        metrics.push_seconds.with_label_values(&labels).observe(seconds);
+        metrics.push_outcomes.with_label_values(&[shop.channel, kind, outcome.as_str()]).inc();
     }
 
     /// Waits before the next try. `false` when the gateway goes down meanwhile.

@@ -1,5 +1,6 @@
 //! Every shop's lanes: one for waybills, one for stock, so that neither waits behind the other.
 
+use super::counters::Counters;
 use super::delivery::Delivery;
 use super::{stock, waybill};
 use crate::shops::Shops;
@@ -24,12 +25,17 @@ impl Lanes {
         versions: &Arc<stock::Remembered>,
     ) -> Self {
         let mut lanes: HashMap<&'static str, HashMap<String, ShopLanes>> = HashMap::new();
+        let mut counters: HashMap<&'static str, Arc<Counters>> = HashMap::new();
         for shop in shops.iter() {
+            let of_channel = counters.entry(shop.channel).or_insert_with(|| {
+                Arc::new(Counters::of_stock(&delivery.parts.metrics, shop.channel))
+            });
             let of_shop = ShopLanes {
                 stock: stock::Lane::new(
                     Arc::clone(shop),
                     Arc::clone(delivery),
                     Arc::clone(versions),
+                    Arc::clone(of_channel),
                 ),
                 waybills: waybill::Lane::new(Arc::clone(shop), Arc::clone(delivery)),
             };

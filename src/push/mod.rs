@@ -5,6 +5,7 @@
 //! Kafka; a command that cannot be understood goes to the dead letters at once and the partition goes on.
 
 mod command;
+mod counters;
 mod delivery;
 mod lanes;
 mod reader;
@@ -70,7 +71,7 @@ pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdow
     let delivery = Arc::new(Delivery {
         journal: Journal::new(Notes::new(store, "waybill", settings.journal_life(), metrics)),
         receipts: Receipts::start(topics, parts, shutdown),
-        waiting: Waiting::new(settings.queue.get(), Arc::clone(&parts.metrics)),
+        waiting: Waiting::new(settings.queue.get(), &parts.metrics),
         parts: parts.clone(),
         shutdown: shutdown.clone(),
         tries: settings.tries.get(),

@@ -2,7 +2,7 @@
 
 use super::receipt::Kind;
 use crate::telemetry::metrics::Metrics;
-use std::sync::Arc;
+use prometheus::IntGauge;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
@@ -12,12 +12,15 @@ pub(super) struct Waiting {
     limit: usize,
     count: AtomicUsize,
     freed: Notify,
-    metrics: Arc<Metrics>,
+    stock: IntGauge,
+    waybills: IntGauge,
 }
 
 impl Waiting {
-    pub(super) fn new(limit: usize, metrics: Arc<Metrics>) -> Self {
-        Self { limit, count: AtomicUsize::new(0), freed: Notify::new(), metrics }
+    pub(super) fn new(limit: usize, metrics: &Metrics) -> Self {
+        let gauge = |kind: Kind| metrics.push_queue.with_label_values(&[kind.as_str()]);
+        let (stock, waybills) = (gauge(Kind::Stock), gauge(Kind::Waybill));
+        Self { limit, count: AtomicUsize::new(0), freed: Notify::new(), stock, waybills }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -47,6 +50,9 @@ impl Waiting {
     }
 
     fn show(&self, kind: Kind, change: i64) {
-        self.metrics.push_queue.with_label_values(&[kind.as_str()]).add(change);
+        match kind {
+            Kind::Stock => self.stock.add(change),
+            Kind::Waybill => self.waybills.add(change),
+        }
     }
 }

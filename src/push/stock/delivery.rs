@@ -181,10 +181,10 @@ fn newest(level: &Level, Newer { version, available }: Newer) -> Level {
 impl Lane {
     /// Publishes how a command ended. A level that was told once more has no command.
     pub(super) async fn report(&self, level: Level, outcome: Outcome, error: Option<Reason>) {
+        let (is_urgent, seconds) = (level.is_urgent(), level.read_at.elapsed().as_secs_f64());
         let Some(position) = level.position else { return };
         let (shop, delivery) = (&self.shop, &self.delivery);
-        let priority = if level.told.available == 0 { Class::Urgent } else { Class::Rest };
-        delivery.observe_since(Kind::Stock, shop, priority, level.read_at);
+        self.counters.count(outcome, is_urgent, seconds);
         let result = PushResult {
             push_id: push_id(&position),
             kind: Kind::Stock,

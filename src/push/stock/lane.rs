@@ -6,6 +6,7 @@ use super::queue::{Level, Put, Queue, Take};
 use super::versions::Remembered;
 use super::{StockCommand, rules};
 use crate::bus::Position;
+use crate::push::counters::Counters;
 use crate::push::delivery::{Delivery, WORKERS};
 use crate::push::receipt::{Kind, Outcome};
 use crate::shops::Shop;
@@ -25,6 +26,7 @@ pub(in crate::push) struct Lane {
     pub(super) versions: Arc<Remembered>,
     /// What may be read back.
     pub(super) samples: Mutex<Samples>,
+    pub(super) counters: Arc<Counters>,
     state: Mutex<State>,
     /// Something rests that was not known to the worker who waits for the first.
     rests: Notify,
@@ -48,6 +50,7 @@ impl Lane {
         shop: Arc<Shop>,
         delivery: Arc<Delivery>,
         versions: Arc<Remembered>,
+        counters: Arc<Counters>,
     ) -> Arc<Self> {
         let limit = shop.connector.stock().map_or(1, StockSink::max_batch);
         let state = State {
@@ -58,7 +61,7 @@ impl Lane {
             unanswered: HashSet::new(),
         };
         let (samples, state) = (Mutex::default(), Mutex::new(state));
-        Arc::new(Self { shop, delivery, versions, samples, state, rests: Notify::new() })
+        Arc::new(Self { shop, delivery, versions, counters, samples, state, rests: Notify::new() })
     }
 
     /// Lets a level wait, reports the one that it replaces, and sees to it that somebody works.

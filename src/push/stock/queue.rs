@@ -74,7 +74,8 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct Sku {
-    waiting: Option<Level>,
+    /// In a box, because a table has about as many free places as taken ones.
+    waiting: Option<Box<Level>>,
     is_busy: bool,
     rests_until: Option<Instant>,
     /// Which of its places in the queues counts; 0 is none.
@@ -96,6 +97,14 @@ struct Ticket {
     group: Arc<str>,
 }
 
+impl Sku {
+    /// Whether a newer level keeps the place in the queue: not if it has become urgent or belongs to another call.
+    fn has_place(&self, newer: &Level, group: &str) -> bool {
+        let was_urgent = self.waiting.as_ref().is_some_and(|waiting| waiting.is_urgent());
+        self.ticket != 0 && (was_urgent || !newer.is_urgent()) && *self.group == *group
+    }
+}
+
 impl Queue {
     /// An empty queue for calls of at most so many levels.
     pub(super) fn new(limit: usize) -> Self {
@@ -115,13 +124,24 @@ impl Queue {
     /// Lets a command's level wait.
     pub(super) fn put(&mut self, level: Level, group: &str) -> Put {
         let known = self.newest.get(level.told.sku_id.as_str()).copied();
-        let state = self.skus.get(level.told.sku_id.as_str());
+        let state = self.skus.get_mut(level.told.sku_id.as_str());
+        // Where more SKUs wait than are remembered, what waits itself is the memory.
+        let waiting = state.as_ref().and_then(|state| state.waiting.as_ref());
+        let known = known.max(waiting.map(|waiting| waiting.version));
         // An equal version may go again, unless it is here.
-        let is_here = state.is_some_and(|state| state.is_busy || state.waiting.is_some());
+        let is_here = state.as_ref().is_some_and(|state| state.is_busy || state.waiting.is_some());
         let is_late =
             known.is_some_and(|known| level.version < known || level.version == known && is_here);
         if is_late {
             return Put::Late(level);
+        }
+        // What happens most where much waits: nothing changes but the level.
+        if let Some(state) = state.filter(|state| state.has_place(&level, group))
+            && let Some(waiting) = &mut state.waiting
+            && let Some(mut newest) = self.newest.get_mut(level.told.sku_id.as_str())
+        {
+            *newest = level.version;
+            return Put::Replaced(std::mem::replace(waiting, level));
         }
         self.wait(level, group)
     }
@@ -145,18 +165,15 @@ impl Queue {
         let newest = self.newest.get(&sku).copied().unwrap_or_default();
         self.newest.insert(Arc::clone(&sku), newest.max(level.version));
         let Some(state) = self.skus.get_mut(&sku) else { return Put::Late(level) };
-        let is_urgent = level.is_urgent();
-        let replaced = state.waiting.replace(level);
-        let was_urgent = replaced.as_ref().is_some_and(Level::is_urgent);
-        // A place in the queue is kept, unless the level has become urgent or belongs to another call.
-        let has_place = state.ticket != 0 && (was_urgent || !is_urgent) && *state.group == *group;
+        let has_place = state.has_place(&level, group);
+        let replaced = state.waiting.replace(Box::new(level));
         if !has_place {
             if *state.group != *group {
                 state.group = group.into();
             }
             self.settle(&sku);
         }
-        replaced.map_or(Put::Waiting, Put::Replaced)
+        replaced.map_or(Put::Waiting, |level| Put::Replaced(*level))
     }
 
     /// Levels for one call, sold-out ones first. A worker that is kept for those takes a call only if there is one.
@@ -178,7 +195,7 @@ impl Queue {
                 let Some(state) = state else { continue };
                 if let Some(level) = state.waiting.take() {
                     (state.ticket, state.is_busy) = (0, true);
-                    batch.push(level);
+                    batch.push(*level);
                 }
             }
             if first.is_empty() && second.is_empty() {
@@ -212,7 +229,7 @@ impl Queue {
         if let Some(state) = self.skus.get_mut(&sku) {
             state.is_busy = false;
             if state.waiting.is_none() {
-                state.waiting = superseded.take();
+                state.waiting = superseded.take().map(Box::new);
             }
         }
         self.settle(&sku);
@@ -348,6 +365,19 @@ mod tests {
         assert_eq!(names(&mut queue), ["c", "e", "d"]);
         assert_eq!(names(&mut queue), ["a", "b"]);
         assert!(matches!(queue.take(Instant::now(), false), Take::Nothing));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_level_never_takes_the_place_of_a_newer_however_many_wait() {
+        let mut queue = Queue::new(1);
+        let skus = VERSIONS * 2;
+        for sku in 0..skus {
+            queue.put(level(&sku.to_string(), 5, 2), "");
+        }
+        for sku in 0..skus {
+            let put = queue.put(level(&sku.to_string(), 6, 1), "");
+            assert!(matches!(put, Put::Late(_)), "{sku}: {put:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -174,7 +174,7 @@ impl Worker {
             tries: job.tries,
             at,
         };
-        delivery.observe(Kind::Waybill, shop, &job);
+        delivery.observe(shop, &job, outcome);
         delivery.receipts.result(result, job.position).await;
         self.0.done(&order);
     }
