@@ -1,4 +1,4 @@
-# Needs Rust and make; `make test` and `make bench` fetch the rest (see tests/services.sh).
+# Needs Rust and make; `make test`, `make bench` and `make bench-push` fetch the rest (see tests/services.sh).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,7 +8,7 @@ SCRIPTS := $(SERVICES) .ci/run
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Run every channel's fake, the gateway and a small ERP on this machine; nothing else is needed
@@ -35,6 +35,12 @@ bench: ## Measure the gateway against the bare pipeline, beside a real Redis and
 	cargo build --locked --release -p channel-gateway -p loadtest
 	target/release/loadtest channels
 	$(SERVICES) run -- target/release/loadtest bench
+
+.PHONY: bench-push
+bench-push: ## Measure carrying stock back, beside a real Redis and a real Kafka
+	$(SERVICES) install
+	cargo build --locked --release -p channel-gateway -p loadtest
+	$(SERVICES) run -- target/release/loadtest push
 
 .PHONY: fmt
 fmt: ## Format the code

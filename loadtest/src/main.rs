@@ -4,6 +4,7 @@ mod bench;
 mod channels;
 mod demo;
 mod floor;
+mod push;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ enum Command {
     Bench(bench::Args),
     Channels(channels::Args),
     Floor(floor::Args),
+    Push(push::Args),
 }
 
 #[tokio::main]
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args).await,
         Command::Channels(args) => channels::run(args).await,
         Command::Floor(args) => floor::run(args).await,
+        Command::Push(args) => push::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -51,20 +51,20 @@ impl Ledger {
 }
 
 /// The topics of the bench.
-pub(super) struct Topics {
+pub(crate) struct Topics {
     bootstrap: String,
     admin: AdminClient<DefaultClientContext>,
     options: AdminOptions,
 }
 
 impl Topics {
-    pub(super) fn new(bootstrap: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(bootstrap: &str) -> anyhow::Result<Self> {
         let admin = ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         Ok(Self { bootstrap: bootstrap.to_owned(), admin, options })
     }
 
-    pub(super) async fn create(&self, name: &str, partitions: i32) -> anyhow::Result<()> {
+    pub(crate) async fn create(&self, name: &str, partitions: i32) -> anyhow::Result<()> {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         for created in self.admin.create_topics([&topic], &self.options).await? {
             match created {
@@ -75,7 +75,7 @@ impl Topics {
         Ok(())
     }
 
-    pub(super) async fn delete(&self, name: &str) -> anyhow::Result<()> {
+    pub(crate) async fn delete(&self, name: &str) -> anyhow::Result<()> {
         for deleted in self.admin.delete_topics(&[name], &self.options).await? {
             deleted.map_err(|(name, error)| anyhow::anyhow!("topic {name}: {error}"))?;
         }

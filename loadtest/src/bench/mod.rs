@@ -4,15 +4,15 @@
 //! delivery, as the kernel counts them, so that they can be compared where orders per second cannot: server, Redis, Kafka
 //! and this generator share the machine. Every run has a ledger, and a run whose ledger does not close has no figure.
 
-mod arrivals;
-mod client;
-mod ledger;
+pub(crate) mod arrivals;
+pub(crate) mod client;
+pub(crate) mod ledger;
 mod load;
 mod measure;
 mod orders;
-mod process;
+pub(crate) mod process;
 mod report;
-mod server;
+pub(crate) mod server;
 
 use anyhow::{Context, bail};
 use channel_gateway::clock::{Clock, SystemClock};

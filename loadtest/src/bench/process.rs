@@ -8,25 +8,25 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// The processes of a run.
 #[derive(Debug, Clone)]
-pub(super) struct Meters {
-    pub(super) server: u32,
-    pub(super) redis: Vec<u32>,
-    pub(super) kafka: Vec<u32>,
+pub(crate) struct Meters {
+    pub(crate) server: u32,
+    pub(crate) redis: Vec<u32>,
+    pub(crate) kafka: Vec<u32>,
 }
 
 /// CPU time since each process began.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Cpu {
-    pub(super) server: Duration,
-    pub(super) redis: Duration,
-    pub(super) kafka: Duration,
-    pub(super) generator: Duration,
+pub(crate) struct Cpu {
+    pub(crate) server: Duration,
+    pub(crate) redis: Duration,
+    pub(crate) kafka: Duration,
+    pub(crate) generator: Duration,
     /// Of everything on this machine.
-    pub(super) machine: Duration,
+    pub(crate) machine: Duration,
 }
 
 impl Meters {
-    pub(super) fn read(&self) -> anyhow::Result<Cpu> {
+    pub(crate) fn read(&self) -> anyhow::Result<Cpu> {
         let sum = |pids: &[u32]| -> anyhow::Result<Duration> {
             pids.iter().map(|pid| cpu(&pid.to_string())).sum()
         };
@@ -40,17 +40,26 @@ impl Meters {
     }
 
     /// Largest resident memory of the server so far, in KiB.
-    pub(super) fn peak_kib(&self) -> anyhow::Result<u64> {
+    pub(crate) fn peak_kib(&self) -> anyhow::Result<u64> {
+        self.kib("VmHWM:")
+    }
+
+    /// Resident memory of the server now, in KiB.
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
+        self.kib("VmRSS:")
+    }
+
+    fn kib(&self, name: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.server))?;
         status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
-            .context("no VmHWM in /proc")
+            .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok())
+            .with_context(|| format!("no {name} in /proc"))
     }
 }
 
 impl Cpu {
-    pub(super) fn since(self, earlier: Self) -> Self {
+    pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             server: self.server.saturating_sub(earlier.server),
             redis: self.redis.saturating_sub(earlier.redis),
@@ -61,7 +70,7 @@ impl Cpu {
     }
 
     /// What nobody here has used.
-    pub(super) fn others(self) -> Duration {
+    pub(crate) fn others(self) -> Duration {
         self.machine.saturating_sub(self.server + self.redis + self.kafka + self.generator)
     }
 }

@@ -14,7 +14,8 @@ pub(super) const SHOP: &str = "bench";
 const PATIENCE: Duration = Duration::from_secs(40);
 const LOOK: Duration = Duration::from_millis(20);
 /// Seals what never comes: nothing is quarantined.
-const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const SEALING_KEY: &str =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,11 @@ pub(super) struct Site {
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     log: PathBuf,
-    pub(super) pid: u32,
-    pub(super) address: SocketAddr,
+    pub(crate) pid: u32,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
@@ -64,37 +65,46 @@ impl Server {
             Side::Floor | Side::Control => floor(name, site, address)?,
             Side::Gateway => gateway(name, site, address, admin)?,
         };
-        let log = site.folder.join(format!("{name}.log"));
+        command.env("BENCH_SECRET", SECRET).env("BENCH_SEALING_KEY", SEALING_KEY);
+        let admin = (side == Side::Gateway).then_some(admin);
+        Self::launch(command, site.folder.join(format!("{name}.log")), address, admin).await
+    }
+
+    /// Starts a process with its output in a file; returns once it takes connections and its operators' listener, where it
+    /// has one, says that it is ready.
+    pub(crate) async fn launch(
+        mut command: Command,
+        log: PathBuf,
+        address: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
         let output = std::fs::File::create(&log)?;
         let child = command
-            .env("BENCH_SECRET", SECRET)
-            .env("BENCH_SEALING_KEY", SEALING_KEY)
             .stdout(output.try_clone()?)
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{side} cannot be started"))?;
-        let pid = child.id().with_context(|| format!("{side} ended at once"))?;
+            .context("the server cannot be started")?;
+        let pid = child.id().context("the server ended at once")?;
         let mut server = Self { child, log, pid, address };
-        let admin = (side == Side::Gateway).then_some(admin);
-        server.ready(side, admin).await?;
+        server.ready(admin).await?;
         Ok(server)
     }
 
-    async fn ready(&mut self, side: Side, admin: Option<SocketAddr>) -> anyhow::Result<()> {
+    async fn ready(&mut self, admin: Option<SocketAddr>) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
         while !is_ready(self.address, admin).await {
             let ended = self.child.try_wait()?;
             let log = self.log.display();
-            ensure!(ended.is_none(), "{side} ended before it was ready; its log is {log}");
-            ensure!(Instant::now() < end, "{side} was not ready in time; its log is {log}");
+            ensure!(ended.is_none(), "the server ended before it was ready; its log is {log}");
+            ensure!(Instant::now() < end, "the server was not ready in time; its log is {log}");
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
     }
 
     /// Ends it as an operator does, and waits until it is gone.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let sent = Command::new("kill").args(["-TERM", &self.pid.to_string()]).status().await?;
         let log = self.log.display();
         ensure!(sent.success(), "the server was gone before its end; its log is {log}");
@@ -162,6 +172,6 @@ fn gateway(
 }
 
 /// An address that nobody uses now.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
