@@ -63,7 +63,7 @@ pub(super) async fn urgent(
     for sku in 0..skus {
         stage.commands.send(Level { sku, version: 1, available: 5 }).await?;
     }
-    let waiting = gateway.fill(skus - skus / 20).await?;
+    let waiting = gateway.fill(skus - skus / 10).await?;
     let (mut sent, mut random, mut taken) = (Vec::new(), Random(11), HashSet::new());
     let mut due = Instant::now();
     while taken.len() < usize::try_from(sold_out.min(skus))? {

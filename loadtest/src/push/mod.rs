@@ -104,7 +104,7 @@ const WHOLE: Sizes = Sizes {
     waiting: [10_000, 500_000],
     drained: 40_000,
     versions: 3,
-    others: 110_000,
+    others: 112_000,
     sold_out: 500,
     seconds: 30,
 };
@@ -115,7 +115,7 @@ const QUICK: Sizes = Sizes {
     waiting: [2000, 20_000],
     drained: 4000,
     versions: 3,
-    others: 4000,
+    others: 10_000,
     sold_out: 20,
     seconds: 3,
 };
