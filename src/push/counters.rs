@@ -1,6 +1,6 @@
 //! Counters of the stock of one channel, resolved once: looking labels up costs more than counting.
 
-use super::receipt::{Kind, Outcome};
+use super::result::{Kind, Outcome};
 use crate::shops::Class;
 use crate::telemetry::metrics::Metrics;
 use prometheus::{Histogram, IntCounter};

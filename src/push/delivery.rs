@@ -2,7 +2,8 @@
 
 use super::Parts;
 use super::command::Job;
-use super::receipt::{Kind, Outcome, Reason, Receipts};
+use super::receipt::Receipts;
+use super::result::{Kind, Outcome, Reason};
 use super::stock::Drift;
 use super::waiting::Waiting;
 use super::waybill::Journal;

@@ -8,15 +8,18 @@ mod command;
 mod counters;
 mod delivery;
 mod lanes;
+mod letter;
 mod reader;
 mod receipt;
+mod result;
 #[cfg(test)]
 mod simulation_tests;
 mod stock;
 mod waiting;
 mod waybill;
 
-pub use receipt::{DeadLetter, Kind, Outcome, PushResult, Reason};
+pub use letter::DeadLetter;
+pub use result::{Kind, Outcome, PushResult, Reason};
 pub use stock::StockCommand;
 pub use waybill::WaybillCommand;
 

@@ -1,6 +1,6 @@
 //! How much waits in all lanes together: the bound on what this process reads ahead.
 
-use super::receipt::Kind;
+use super::result::Kind;
 use crate::telemetry::metrics::Metrics;
 use prometheus::IntGauge;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,8 @@
 use super::lane::Lane;
 use super::queue::Level;
 use crate::push::delivery::{judge, may_repeat, not_enabled, pause};
-use crate::push::receipt::{Kind, Outcome, PushResult, Reason, push_id};
+use crate::push::receipt::push_id;
+use crate::push::result::{Kind, Outcome, PushResult, Reason};
 use crate::shops::Class;
 use crate::store::{Begun, Newer};
 use connectors::contract::model::StockLevel;

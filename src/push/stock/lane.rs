@@ -8,7 +8,7 @@ use super::{StockCommand, rules};
 use crate::bus::Position;
 use crate::push::counters::Counters;
 use crate::push::delivery::{Delivery, WORKERS};
-use crate::push::receipt::{Kind, Outcome};
+use crate::push::result::{Kind, Outcome};
 use crate::shops::Shop;
 use connectors::contract::StockSink;
 use connectors::contract::model::StockLevel;

@@ -79,12 +79,16 @@ impl Remembered {
             self.owe(shop, levels);
             return Some(go());
         }
-        match self.store.begin(&name(shop), &versions(levels)).await {
-            Ok(begun) => Some(begun),
-            Err(Error::Forgotten) => {
-                self.recall().await;
-                None
+        let mut begun = self.store.begin(&name(shop), &versions(levels)).await;
+        if matches!(begun, Err(Error::Forgotten)) {
+            if !self.recall().await {
+                return None;
             }
+            begun = self.store.begin(&name(shop), &versions(levels)).await;
+        }
+        match begun {
+            Ok(begun) => Some(begun),
+            Err(Error::Forgotten) => None,
             Err(error @ (Error::Late | Error::Away(_))) => {
                 self.rest(&error);
                 self.owe(shop, levels);
@@ -194,9 +198,9 @@ impl Remembered {
     }
 
     /// Reads the log of commands from its beginning and tells the store the newest version of each SKU. Whoever comes
-    /// while somebody does so finds nothing to do.
-    async fn recall(&self) {
-        let Ok(_alone) = self.recalling.try_lock() else { return };
+    /// while somebody does so finds nothing to do. Returns whether the store knows them now.
+    async fn recall(&self) -> bool {
+        let Ok(_alone) = self.recalling.try_lock() else { return false };
         tracing::info!("the store knows no versions of stock levels; reading the log of commands");
         let began = Instant::now();
         let (shops, newest) = (Arc::clone(&self.shops), Arc::new(Mutex::new(Newest::new())));
@@ -211,7 +215,7 @@ impl Remembered {
         }));
         if let Err(error) = read.await {
             tracing::warn!(%error, "the log of commands cannot be read; stock waits");
-            return;
+            return false;
         }
         let newest = std::mem::take(&mut *newest.lock());
         let told = async {
@@ -222,8 +226,12 @@ impl Remembered {
             Ok(()) => {
                 let skus: usize = newest.values().map(HashMap::len).sum();
                 tracing::info!(skus, took = ?began.elapsed(), "the store knows the versions again");
+                true
             }
-            Err(error) => self.rest(&error),
+            Err(error) => {
+                self.rest(&error);
+                false
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::delivery::Worker;
 use super::queue::{Entry, Next, Queue};
 use crate::push::command::Job;
 use crate::push::delivery::{Delivery, WORKERS};
-use crate::push::receipt::Kind;
+use crate::push::result::Kind;
 use crate::shops::Shop;
 use connectors::contract::model::OrderId;
 use parking_lot::Mutex;
