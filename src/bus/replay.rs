@@ -4,12 +4,12 @@ use super::producer::client_config;
 use super::{Position, RawCommand, ReadError};
 use crate::config::Kafka;
 use connectors::contract::Secret;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const NEAR: i64 = 1_000;
 
 /// Reads records by their place. It assigns and never subscribes, so no group notices; nothing is committed.
 pub struct TopicReader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     /// What comes next, if the last look was at a single place.
     next: Option<Position>,
 }
@@ -53,7 +53,7 @@ impl TopicReader {
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
-            .create()
+            .create_with_context(Quiet)
             .map_err(failed)?;
         Ok(Self { consumer, next: None })
     }
@@ -162,13 +162,26 @@ impl TopicReader {
     }
 }
 
+/// The end of a partition is what is read for, and nothing for a log.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(%error, reason, "kafka reader");
+        }
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
 enum Step<'c> {
     Record(BorrowedMessage<'c>),
     /// A partition has no more now.
     End(i32),
 }
 
-fn step(consumer: &BaseConsumer) -> Result<Step<'_>, ReadError> {
+fn step(consumer: &BaseConsumer<Quiet>) -> Result<Step<'_>, ReadError> {
     let end = Instant::now() + SILENCE;
     let mut last = None;
     loop {

@@ -42,8 +42,11 @@ pub(super) fn start(
         &topics.push_results,
         &topics.push_dlq,
     ])?;
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).set("acks", "all").create()?;
+    let producer: FutureProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("acks", "all")
+        .set("linger.ms", "0")
+        .create()?;
     let erp = Erp { consumer, producer, topics: topics.clone(), books: Arc::clone(books) };
     let stop = shutdown.clone();
     shutdown.spawn(async move {
@@ -149,10 +152,12 @@ impl Erp {
             (waybill, stock)
         };
         let object = waybill.order_id.to_string();
-        self.send(&self.topics.waybill_commands, &key, &object, &waybill).await?;
-        for command in stock {
-            self.send(&self.topics.stock_commands, &key, &command.sku_id, &command).await?;
-        }
+        // All at once, in their order: an ERP that waits for each acknowledgement falls behind its orders.
+        let levels = stock
+            .iter()
+            .map(|level| self.send(&self.topics.stock_commands, &key, &level.sku_id, level));
+        let parcel = self.send(&self.topics.waybill_commands, &key, &object, &waybill);
+        futures_util::try_join!(parcel, futures_util::future::try_join_all(levels))?;
         Ok(())
     }
 
