@@ -93,3 +93,22 @@ pub(super) fn judge(outcome: &Result<()>) -> (Outcome, Option<Reason>) {
 pub(super) fn not_enabled(what: &'static str) -> Error {
     Error::new(ErrorKind::Rejected, format!("`{what}` is not enabled for this shop"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shop_without_authorization_waits_a_minute_and_is_not_refused() {
+        let error = |kind| Error::new(kind, "no");
+        let unauthorized = error(ErrorKind::Unauthorized);
+        assert!(may_repeat(&unauthorized) && !may_repeat(&error(ErrorKind::Rejected)));
+        assert_eq!(pause(1, &unauthorized), UNAUTHORIZED_PAUSE);
+        assert_eq!(pause(1, &error(ErrorKind::Unavailable)), FIRST_PAUSE);
+        assert_eq!(pause(3, &error(ErrorKind::Unavailable)), FIRST_PAUSE * 4);
+        assert_eq!(pause(30, &error(ErrorKind::Unavailable)), LONGEST_PAUSE);
+        let asked = Duration::from_secs(77);
+        let throttled = error(ErrorKind::Throttled { retry_after: Some(asked) });
+        assert_eq!(pause(0, &throttled), asked);
+    }
+}

@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// SKUs of a shop whose newest version this process remembers itself.
+/// SKUs of a shop that do not wait and whose newest version this process remembers itself.
 const VERSIONS: usize = 100_000;
 /// Of so many calls one is for what waits longest, however many levels are more urgent.
 const FAIR: u32 = 10;
@@ -76,6 +76,8 @@ pub(super) struct Queue {
 struct Sku {
     /// In a box, because a table has about as many free places as taken ones.
     waiting: Option<Box<Level>>,
+    /// The newest version that was here.
+    newest: Option<u64>,
     is_busy: bool,
     rests_until: Option<Instant>,
     /// Which of its places in the queues counts; 0 is none.
@@ -123,11 +125,11 @@ impl Queue {
 
     /// Lets a command's level wait.
     pub(super) fn put(&mut self, level: Level, group: &str) -> Put {
-        let known = self.newest.get(level.told.sku_id.as_str()).copied();
         let state = self.skus.get_mut(level.told.sku_id.as_str());
-        // Where more SKUs wait than are remembered, what waits itself is the memory.
-        let waiting = state.as_ref().and_then(|state| state.waiting.as_ref());
-        let known = known.max(waiting.map(|waiting| waiting.version));
+        let known = match &state {
+            Some(state) => state.newest,
+            None => self.newest.get(level.told.sku_id.as_str()).copied(),
+        };
         // An equal version may go again, unless it is here.
         let is_here = state.as_ref().is_some_and(|state| state.is_busy || state.waiting.is_some());
         let is_late =
@@ -138,9 +140,8 @@ impl Queue {
         // What happens most where much waits: nothing changes but the level.
         if let Some(state) = state.filter(|state| state.has_place(&level, group))
             && let Some(waiting) = &mut state.waiting
-            && let Some(mut newest) = self.newest.get_mut(level.told.sku_id.as_str())
         {
-            *newest = level.version;
+            state.newest = Some(level.version);
             return Put::Replaced(std::mem::replace(waiting, level));
         }
         self.wait(level, group)
@@ -162,9 +163,8 @@ impl Queue {
 
     fn wait(&mut self, level: Level, group: &str) -> Put {
         let sku = self.entry(&level.told.sku_id, group);
-        let newest = self.newest.get(&sku).copied().unwrap_or_default();
-        self.newest.insert(Arc::clone(&sku), newest.max(level.version));
         let Some(state) = self.skus.get_mut(&sku) else { return Put::Late(level) };
+        state.newest = state.newest.max(Some(level.version));
         let has_place = state.has_place(&level, group);
         let replaced = state.waiting.replace(Box::new(level));
         if !has_place {
@@ -243,7 +243,9 @@ impl Queue {
         let name: Arc<str> = sku.into();
         let group = self.groups.get_key_value(group).map(|(name, _)| Arc::clone(name));
         let group = group.unwrap_or_else(|| "".into());
-        let state = Sku { waiting: None, is_busy: false, rests_until: None, ticket: 0, group };
+        let newest = self.newest.remove(sku).map(|(_, version)| version);
+        let state =
+            Sku { waiting: None, newest, is_busy: false, rests_until: None, ticket: 0, group };
         self.skus.insert(Arc::clone(&name), state);
         name
     }
@@ -262,7 +264,7 @@ impl Queue {
         if state.is_busy || state.rests_until.is_some() {
             return;
         }
-        let Some(level) = &state.waiting else { return drop(self.skus.remove(sku)) };
+        let Some(level) = &state.waiting else { return self.forget(sku) };
         self.tickets += 1;
         state.ticket = self.tickets;
         let (number, group) = (state.ticket, Arc::clone(&state.group));
@@ -274,6 +276,15 @@ impl Queue {
         };
         of_group.push_back((number, Arc::clone(sku)));
         of_all.push_back(Ticket { number, sku: Arc::clone(sku), group });
+    }
+
+    /// Nothing is to be done for a SKU; of the last ones it stays known which version was the newest.
+    fn forget(&mut self, sku: &str) {
+        if let Some((name, state)) = self.skus.remove_entry(sku)
+            && let Some(newest) = state.newest
+        {
+            self.newest.insert(name, newest);
+        }
     }
 
     /// SKUs whose rest is over have their places again.

@@ -5,7 +5,7 @@ use super::journal::{self, Step};
 use super::lane::{Asked, Lane, Parcel};
 use super::look::{self, Found, Telling};
 use super::queue::Entry;
-use crate::push::delivery::{judge, not_enabled, pause};
+use crate::push::delivery::{judge, may_repeat, not_enabled, pause};
 use crate::push::receipt::push_id;
 use crate::push::result::{Kind, PushResult};
 use crate::shops::Class;
@@ -51,9 +51,11 @@ impl Worker {
                 Tried::Known(outcome) => return self.report(entry, &outcome).await,
                 Tried::Later(error) => error,
             };
-            let is_throttled = matches!(error.kind(), ErrorKind::Throttled { .. });
+            // What takes longer than a worker should wait for.
+            let takes_long =
+                matches!(error.kind(), ErrorKind::Throttled { .. } | ErrorKind::Unauthorized);
             let failures = entry.item.failures;
-            if is_throttled || failures >= IN_PLACE || !self.0.may_repeat_in_place() {
+            if takes_long || failures >= IN_PLACE || !self.0.may_repeat_in_place() {
                 let asked = error.kind().retry_after().unwrap_or_default();
                 return self.0.park(entry, pause(failures, &error).max(asked.min(LONGEST_BAN)));
             }
@@ -100,7 +102,7 @@ impl Worker {
             match held::refusal(delivery, shop, &parcel.job.command).await {
                 Ok(None) => {}
                 Ok(Some(refusal)) => return Tried::Ended(Err(refusal)),
-                Err(error) if !error.kind().is_transient() => return Tried::Ended(Err(error)),
+                Err(error) if !may_repeat(&error) => return Tried::Ended(Err(error)),
                 Err(error) if !self.is_over(parcel, &error) => return Tried::Later(error),
                 Err(error) if parcel.in_doubt => return Tried::Ended(Err(look::in_doubt(&error))),
                 Err(_) => return Tried::Ended(Err(held::unsaid())),
@@ -113,7 +115,7 @@ impl Worker {
         parcel.job.tries += 1;
         let told = telling.tell().await;
         match told {
-            Err(error) if error.kind().is_transient() => {
+            Err(error) if may_repeat(&error) => {
                 parcel.in_doubt |= error.kind() == ErrorKind::Unavailable;
                 if !self.is_over(parcel, &error) {
                     Tried::Later(error)
