@@ -83,7 +83,7 @@ impl Trade {
         turns.tick().await;
         loop {
             turns.tick().await;
-            line(self);
+            line(format_args!("so far: {self}"));
         }
     }
 

@@ -150,13 +150,14 @@ impl Gate {
     }
 
     fn count(&mut self, app_key: &str, api: &Api, now: Timestamp) -> Result<(), Refusal> {
-        self.admitted += 1;
         let limit = if api.is_writing { self.limits.writes } else { self.limits.reads };
         let bucket = self.buckets.entry((app_key.to_owned(), api.name)).or_default();
         let now_ms = now.unix_ms();
         if now_ms < bucket.banned_until {
             return Err(too_fast(bucket.banned_until - now_ms));
         }
+        // What comes during a ban is not a turn: else a caller of even pace might meet nothing but bans.
+        self.admitted += 1;
         if now_ms.abs_diff(bucket.second_began) >= 1000 {
             (bucket.second_began, bucket.calls) = (now_ms, 0);
         }
