@@ -6,7 +6,7 @@ use super::{Commands, Position, RawCommand, ReadError};
 use crate::config::Kafka;
 use async_trait::async_trait;
 use connectors::contract::Secret;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
@@ -80,10 +80,16 @@ impl Commands for KafkaCommands {
         Ok(self.hand_out(&message))
     }
 
-    fn at_hand(&self) -> Option<RawCommand> {
+    fn at_hand(&self, most: usize) -> Vec<RawCommand> {
+        let mut stream = self.consumer.stream();
+        let mut commands = Vec::new();
         // An error comes again, or is gone, when the next command is asked for.
-        let message = self.consumer.recv().now_or_never()?.ok()?;
-        Some(self.hand_out(&message))
+        while commands.len() < most
+            && let Some(Some(Ok(message))) = stream.next().now_or_never()
+        {
+            commands.push(self.hand_out(&message));
+        }
+        commands
     }
 
     fn settle(&self, position: &Position) {
@@ -137,7 +143,9 @@ fn config(bootstrap: &str, settings: &Kafka, secrets: &[(String, Secret)]) -> Cl
     for (name, value) in [
         ("auto.commit.interval.ms", "1000"),
         ("session.timeout.ms", "15000"),
-        ("queued.max.messages.kbytes", "16384"),
+        // Commands are small and many: what librdkafka reads ahead takes several times its size, and the queues are ours.
+        ("queued.max.messages.kbytes", "4096"),
+        ("fetch.message.max.bytes", "262144"),
         ("reconnect.backoff.max.ms", "1000"),
     ] {
         if config.get(name).is_none() {

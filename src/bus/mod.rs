@@ -21,8 +21,12 @@ pub use replay::{TopicReader, TopicWriter};
 pub use topics::create_topics;
 
 use async_trait::async_trait;
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
+
+/// Names and values of headers; most values are the same in all records.
+pub type Headers = Vec<(&'static str, Cow<'static, str>)>;
 
 /// One record for a topic.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub struct Record {
     /// Value.
     pub payload: Vec<u8>,
     /// Headers.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Headers,
 }
 
 impl Debug for Record {
@@ -112,9 +116,10 @@ pub struct ReadError(pub String);
 pub trait Commands: Send + Sync + Debug {
     /// The next command. Cancel-safe.
     async fn next(&self) -> Result<RawCommand, ReadError>;
-    /// The next command, if it is here already: cheaper than [`Self::next`], and none does not say that there is none.
-    fn at_hand(&self) -> Option<RawCommand> {
-        None
+    /// The next commands, at most so many, as far as they are here already: cheaper than [`Self::next`], and none does not say
+    /// that there is none.
+    fn at_hand(&self, _most: usize) -> Vec<RawCommand> {
+        Vec::new()
     }
     /// States that this command needs nothing more. The stored offset moves only when everything before it is settled.
     fn settle(&self, position: &Position);

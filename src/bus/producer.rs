@@ -139,7 +139,7 @@ impl KafkaPublisher {
             let ticket = Box::new(Ticket { batch: Arc::clone(batch), index });
             let headers = OwnedHeaders::new_with_capacity(record.headers.len());
             let headers = record.headers.iter().fold(headers, |headers, (key, value)| {
-                headers.insert(Header { key, value: Some(value) })
+                headers.insert(Header { key, value: Some(&**value) })
             });
             let message = BaseRecord::with_opaque_to(&record.topic, ticket)
                 .key(&record.key)

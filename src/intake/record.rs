@@ -2,7 +2,7 @@
 
 use super::Origin;
 use super::quarantine;
-use crate::bus::Record;
+use crate::bus::{Headers, Record};
 use crate::config::Topics;
 use crate::seal::Sealer;
 use crate::shops::Shop;
@@ -157,7 +157,7 @@ impl Recorder {
         let digest = Sha256::digest(&payload);
         let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), subject, &[&digest]);
         let mut headers = headers(shop, id, kind, subject, shipment.at.unwrap_or(now), origin);
-        headers.push(("content_hash", hex::encode(digest.split_at(16).0)));
+        headers.push(("content_hash", hex::encode(digest.split_at(16).0).into()));
         let key = [shop.channel, ":", shop.id.as_str(), ":", subject].concat();
         let record = Record { topic: Arc::clone(&self.shipments), key, payload, headers };
         Ok(Ready { id, kind, modified: None, record })
@@ -227,8 +227,8 @@ impl Snapshot<'_> {
         let parts: [&[u8]; 2] = [&version.to_le_bytes(), &digest];
         let id = EventId::of(shop.channel, shop.id.as_str(), kind.as_str(), subject, &parts);
         let mut headers = headers(shop, id, kind, subject, modified, origin);
-        headers.push(("version", version.to_string()));
-        headers.push(("content_hash", hex::encode(digest.split_at(16).0)));
+        headers.push(("version", version.to_string().into()));
+        headers.push(("content_hash", hex::encode(digest.split_at(16).0).into()));
         let key = [shop.channel, ":", shop.id.as_str(), ":", subject].concat();
         let record = Record { topic, key, payload, headers };
         Ready { id, kind, modified: Some(modified), record }
@@ -243,18 +243,18 @@ fn headers(
     subject: &str,
     time: Timestamp,
     origin: Origin,
-) -> Vec<(&'static str, String)> {
+) -> Headers {
     let id = id.to_string();
-    let mut headers = Vec::with_capacity(12);
-    headers.push(("traceparent", format!("00-{id}-{}-01", id.split_at(16).0)));
-    headers.push(("ce_specversion", "1.0".to_owned()));
-    headers.push(("ce_id", id));
-    headers.push(("ce_source", shop.source()));
-    headers.push(("ce_type", kind.event_type().to_owned()));
-    headers.push(("ce_time", time.to_string()));
-    headers.push(("ce_subject", subject.to_owned()));
-    headers.push(("content-type", "application/json".to_owned()));
-    headers.push(("origin", origin.as_str().to_owned()));
+    let mut headers: Headers = Vec::with_capacity(12);
+    headers.push(("traceparent", format!("00-{id}-{}-01", id.split_at(16).0).into()));
+    headers.push(("ce_specversion", "1.0".into()));
+    headers.push(("ce_id", id.into()));
+    headers.push(("ce_source", shop.source().into()));
+    headers.push(("ce_type", kind.event_type().into()));
+    headers.push(("ce_time", time.to_string().into()));
+    headers.push(("ce_subject", subject.to_owned().into()));
+    headers.push(("content-type", "application/json".into()));
+    headers.push(("origin", origin.as_str().into()));
     headers
 }
 

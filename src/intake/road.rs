@@ -217,7 +217,7 @@ impl Road {
         let mut ids = Vec::with_capacity(mine.len());
         let mut records: Vec<Record> = Vec::with_capacity(mine.len());
         for mut ready in mine {
-            ready.record.headers.push(("dedup", dedup.to_owned()));
+            ready.record.headers.push(("dedup", dedup.into()));
             ids.push(ready.id);
             records.push(ready.record);
         }

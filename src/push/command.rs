@@ -16,8 +16,8 @@ pub(super) struct Job<C> {
 }
 
 impl<C> Job<C> {
-    pub(super) fn new(command: C, raw: &RawCommand) -> Self {
-        Self { command, position: raw.position.clone(), read_at: Instant::now(), tries: 0 }
+    pub(super) fn new(command: C, raw: &RawCommand, read_at: Instant) -> Self {
+        Self { command, position: raw.position.clone(), read_at, tries: 0 }
     }
 }
 

@@ -10,7 +10,10 @@ use crate::config::Topics;
 use connectors::contract::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
+/// Commands that are taken over together.
+const BURST: usize = 256;
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
 /// A record without a value deletes its key in a compacted topic. Nothing is deleted at a channel, so somebody is wrong.
 const NO_LEVEL: &str = "no value: a level is never deleted, send 0 to sell none";
@@ -55,11 +58,16 @@ impl Reader {
             };
             match next {
                 Ok(command) => {
-                    self.sort(command).await;
-                    while !waiting.is_full()
-                        && let Some(command) = parts.commands.at_hand()
-                    {
-                        self.sort(command).await;
+                    self.sort(command, Instant::now()).await;
+                    loop {
+                        let commands = parts.commands.at_hand(waiting.room().min(BURST));
+                        if commands.is_empty() {
+                            break;
+                        }
+                        let read_at = Instant::now();
+                        for command in commands {
+                            self.sort(command, read_at).await;
+                        }
                     }
                 }
                 Err(error) => {
@@ -70,17 +78,16 @@ impl Reader {
         }
     }
 
-    async fn sort(&self, raw: RawCommand) {
+    async fn sort(&self, raw: RawCommand, read_at: Instant) {
         let is_stock = *raw.position.topic == *self.stock_topic;
         let sorted = match raw.payload.as_deref() {
             None => Err(Error::malformed(if is_stock { NO_LEVEL } else { NO_WAYBILL })),
             Some(payload) if is_stock => match StockCommand::read(payload) {
-                Ok(command) => self.stock(command, &raw).await,
+                Ok(command) => self.stock(command, &raw, read_at).await,
                 Err(error) => Err(error),
             },
-            Some(payload) => {
-                WaybillCommand::read(payload).and_then(|command| self.waybill(command, &raw))
-            }
+            Some(payload) => WaybillCommand::read(payload)
+                .and_then(|command| self.waybill(command, &raw, read_at)),
         };
         if let Err(error) = sorted {
             while !self.delivery.receipts.dead_letter(&raw, &error).await {
@@ -89,15 +96,25 @@ impl Reader {
         }
     }
 
-    async fn stock(&self, command: StockCommand, raw: &RawCommand) -> Result<(), Error> {
+    async fn stock(
+        &self,
+        command: StockCommand<'_>,
+        raw: &RawCommand,
+        read_at: Instant,
+    ) -> Result<(), Error> {
         let lanes = self.lanes.find(&command.channel, &command.shop).ok_or_else(no_shop)?;
-        lanes.stock.put(command, raw.position.clone()).await;
+        lanes.stock.put(command, raw.position.clone(), read_at).await;
         Ok(())
     }
 
-    fn waybill(&self, command: WaybillCommand, raw: &RawCommand) -> Result<(), Error> {
+    fn waybill(
+        &self,
+        command: WaybillCommand,
+        raw: &RawCommand,
+        read_at: Instant,
+    ) -> Result<(), Error> {
         let lanes = self.lanes.find(&command.channel, &command.shop).ok_or_else(no_shop)?;
-        lanes.waybills.put(Job::new(command, raw));
+        lanes.waybills.put(Job::new(command, raw, read_at));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::Parts;
 use super::letter::{self, DeadLetter};
 use super::result::PushResult;
-use crate::bus::{Position, PublishError, RawCommand, Record};
+use crate::bus::{Headers, Position, PublishError, RawCommand, Record};
 use crate::config::Topics;
 use crate::shutdown::Shutdown;
 use connectors::contract::Error;
@@ -18,13 +18,15 @@ const QUEUE: usize = 4096;
 /// What they may hold together, in units of 1 KiB; letters carry the commands they are about.
 const ROOM: u32 = 64 * 1024;
 const UNIT: usize = 1024;
+/// Most results are smaller.
+const USUAL_BYTES: usize = 384;
 const BATCH: usize = 2048;
 const PAUSE: Duration = Duration::from_millis(500);
 
 struct Receipt {
     record: Option<Record>,
-    /// What is published instead where Kafka refuses the record for good.
-    smaller: Option<Record>,
+    /// What is published instead where Kafka refuses the record for good; only few have it.
+    smaller: Option<Box<Record>>,
     position: Position,
     /// Its part of the room, given back when it is published.
     room: Option<OwnedSemaphorePermit>,
@@ -63,13 +65,11 @@ impl Receipts {
     pub(super) async fn result(&self, result: PushResult, position: Position) {
         let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
         let mut headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
-        headers.push(("outcome", result.outcome.as_str().to_owned()));
-        let record = serde_json::to_vec(&result).ok().map(|payload| Record {
-            topic: Arc::clone(&self.results),
-            key,
-            payload,
-            headers,
-        });
+        headers.push(("outcome", result.outcome.as_str().into()));
+        let mut payload = Vec::with_capacity(USUAL_BYTES);
+        let written = serde_json::to_writer(&mut payload, &result);
+        let topic = Arc::clone(&self.results);
+        let record = written.is_ok().then_some(Record { topic, key, payload, headers });
         self.enqueue(Receipt { record, smaller: None, position, room: None }).await;
     }
 
@@ -93,14 +93,15 @@ impl Receipts {
             Some(Record { topic, key, payload, headers: headers.clone() })
         };
         let whole = record(&letter);
-        let smaller = record(&letter.smaller(command));
+        let smaller = record(&letter.smaller(command)).map(Box::new);
         let position = command.position.clone();
         self.enqueue(Receipt { record: whole, smaller, position, room: None }).await;
         true
     }
 
     async fn enqueue(&self, mut receipt: Receipt) {
-        let bytes = receipt.record.iter().chain(&receipt.smaller).map(|it| it.payload.len()).sum();
+        let both = receipt.record.iter().chain(receipt.smaller.as_deref());
+        let bytes = both.map(|record| record.payload.len()).sum();
         let units = u32::try_from(usize::div_ceil(bytes, UNIT)).unwrap_or(ROOM).min(ROOM);
         receipt.room = Arc::clone(&self.room).acquire_many_owned(units).await.ok();
         if self.queue.send(receipt).await.is_err() {
@@ -150,7 +151,7 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
             Ok(()) => settled.push(receipt.position),
             // The command itself still lies where the letter says.
             Err(PublishError::TooLarge) if receipt.smaller.is_some() => {
-                receipt.record = receipt.smaller.take();
+                receipt.record = receipt.smaller.take().map(|smaller| *smaller);
                 left.push(receipt);
             }
             Err(PublishError::TooLarge) => {
@@ -170,20 +171,17 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
     left
 }
 
-fn headers(
-    id: &str,
-    event_type: &str,
-    time: Timestamp,
-    subject: &str,
-) -> Vec<(&'static str, String)> {
+fn headers(id: &str, event_type: &'static str, time: Timestamp, subject: &str) -> Headers {
     let ce_id = hex::encode(Sha256::digest(id.as_bytes()).split_at(16).0);
-    vec![
-        ("ce_specversion", "1.0".to_owned()),
-        ("ce_id", ce_id),
-        ("ce_source", "/push".to_owned()),
-        ("ce_type", event_type.to_owned()),
-        ("ce_time", time.to_string()),
-        ("ce_subject", subject.to_owned()),
-        ("content-type", "application/json".to_owned()),
-    ]
+    let mut headers = Headers::with_capacity(8);
+    headers.extend([
+        ("ce_specversion", "1.0".into()),
+        ("ce_id", ce_id.into()),
+        ("ce_source", "/push".into()),
+        ("ce_type", event_type.into()),
+        ("ce_time", time.to_string().into()),
+        ("ce_subject", subject.to_owned().into()),
+        ("content-type", "application/json".into()),
+    ]);
+    headers
 }

@@ -24,7 +24,12 @@ impl Waiting {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.count.load(Ordering::Acquire) >= self.limit
+        self.room() == 0
+    }
+
+    /// How many more may wait.
+    pub(super) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.count.load(Ordering::Acquire))
     }
 
     /// Ends when half of the room is free again.

@@ -156,7 +156,7 @@ pub const TOPICS: [Topic; 10] = [
     Topic {
         name: "stock.commands.v1",
         direction: Direction::Received,
-        values: Values::of::<StockCommand>(),
+        values: Values::of::<StockCommand<'_>>(),
         message: "stock.command.v1",
         title: "Stock command",
         about: "An absolute stock level with a version. Its producer chooses the partition by channel and shop.",

@@ -129,8 +129,8 @@ impl Erp {
                 let sku_key = (key.0.clone(), key.1.clone(), sku.clone());
                 let (available, version) = state.sell(sku_key, line.quantity);
                 stock.push(StockCommand {
-                    channel: key.0.clone(),
-                    shop: key.1.clone(),
+                    channel: key.0.clone().into(),
+                    shop: key.1.clone().into(),
                     sku_id: sku,
                     product_id: line.product_id.clone(),
                     available,

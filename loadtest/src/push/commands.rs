@@ -63,8 +63,8 @@ impl Commands {
         let sku_id = id(level.sku).to_string();
         let key = ["taobao:", &shop, ":", &sku_id].concat();
         let command = StockCommand {
-            channel: "taobao".to_owned(),
-            shop,
+            channel: "taobao".into(),
+            shop: shop.into(),
             sku_id,
             product_id: Some((FIRST_LISTING + level.sku / LISTING).to_string()),
             available: level.available,

@@ -2,6 +2,7 @@
 
 use super::channel::{Arrival, Books};
 use super::commands::Level;
+use super::report::Drained;
 use super::stage::{A_SHOP, Site, Stage};
 use crate::bench::arrivals::Random;
 use anyhow::Context;
@@ -28,15 +29,19 @@ pub(super) struct Run {
     pub(super) books: Books,
 }
 
-/// Every SKU gets its versions one round after the other; the gateway is there already.
+/// Every SKU gets its versions one round after the other; the gateway is there already and has told a level before.
 pub(super) async fn drain(
     site: &Site,
     what: &str,
     skus: u64,
     versions: u64,
-) -> anyhow::Result<(u64, Duration, Run)> {
+) -> anyhow::Result<Drained> {
     let stage = Stage::set(site, what, SHOPS, A_SHOP).await?;
     let gateway = stage.gateway().await?;
+    let one_more = Level { sku: skus, version: 1, available: 1 };
+    stage.commands.send(one_more).await?;
+    stage.results()?.wait(1, PATIENCE).await?;
+    stage.channel.take();
     let mut sent = Vec::new();
     for version in 1..=versions {
         for sku in 0..skus {
@@ -44,10 +49,16 @@ pub(super) async fn drain(
             sent.push(send(&stage, level).await?);
         }
     }
-    let run = finish(stage, gateway, sent).await?;
-    let first = run.sent.first().context("nothing was sent")?.at;
-    let last = newest(&run)?.into_values().max().context("nothing arrived")?;
-    Ok((skus, last - first, run))
+    let run = finish(stage, gateway, sent, 1).await?;
+    let (first, last) = run.sent.first().zip(run.sent.last()).context("nothing was sent")?;
+    let told = newest(&run)?.into_values().max().context("nothing arrived")?;
+    Ok(Drained {
+        skus,
+        time: told.saturating_duration_since(last.at),
+        from_first: told - first.at,
+        calls: run.books.calls,
+        refused: run.books.refused,
+    })
 }
 
 /// While so many levels wait, sold-out ones come at a steady rate.
@@ -117,7 +128,7 @@ pub(super) async fn trade(
             sent.push(send(&stage, level).await?);
         }
     }
-    finish(stage, gateway, sent).await
+    finish(stage, gateway, sent, 0).await
 }
 
 async fn send(stage: &Stage<'_>, level: Level) -> anyhow::Result<Sent> {
@@ -130,9 +141,10 @@ async fn finish(
     stage: Stage<'_>,
     gateway: super::stage::Gateway,
     sent: Vec<Sent>,
+    before: u64,
 ) -> anyhow::Result<Run> {
     stage.commands.flush().await?;
-    let commands = u64::try_from(sent.len())?;
+    let commands = before + u64::try_from(sent.len())?;
     let results = stage.results()?.wait(commands, PATIENCE).await?;
     results.close(commands).await?;
     let books = stage.channel.take();

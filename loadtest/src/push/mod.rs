@@ -18,7 +18,7 @@ use crate::bench::process::Meters;
 use anyhow::{Context, bail};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::output::{complain, line};
-use report::{Drained, Report};
+use report::Report;
 use stage::Site;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -152,10 +152,7 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
     if does(Part::Drain) {
         for run in 1..=args.runs {
             let what = format!("drain-{run}");
-            let (skus, time, run) =
-                drain::drain(&site, &what, sizes.drained, sizes.versions).await?;
-            let drained =
-                Drained { skus, time, calls: run.books.calls, refused: run.books.refused };
+            let drained = drain::drain(&site, &what, sizes.drained, sizes.versions).await?;
             complain(format_args!("drain: {drained:?}"));
             report.drain.push(drained);
         }

@@ -15,7 +15,10 @@ const LEVELS: u64 = SHOPS * A_SHOP as u64 * super::commands::LISTING;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drained {
     pub(super) skus: u64,
+    /// Since the last command, before which not all of the newest levels existed.
     pub(super) time: Duration,
+    /// Since the first command.
+    pub(super) from_first: Duration,
     pub(super) calls: u64,
     pub(super) refused: u64,
 }
@@ -100,6 +103,8 @@ impl Report {
             );
             let times = self.drain.iter().map(|run| millis(run.time)).collect();
             row("the same, ms".to_owned(), "", spread(times));
+            let times = self.drain.iter().map(|run| millis(run.from_first)).collect();
+            row("from the first of all commands, ms".to_owned(), "", spread(times));
             let calls = self.drain.iter().map(|run| run.calls).collect();
             row("calls".to_owned(), "", spread(calls));
             let refused: u64 = self.drain.iter().map(|run| run.refused).sum();

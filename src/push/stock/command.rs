@@ -4,6 +4,7 @@ use crate::push::command::check_name;
 use connectors::contract::{Error, Result, parse_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A level above this is a mistake of the sender: no channel takes it.
 const MOST: u32 = 100_000_000;
@@ -11,11 +12,13 @@ const MOST: u32 = 100_000_000;
 /// A value of `stock.commands.v1`: sell so many, no matter what was said before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StockCommand {
+pub struct StockCommand<'a> {
     /// Channel, as in the order event.
-    pub channel: String,
+    #[serde(borrow)]
+    pub channel: Cow<'a, str>,
     /// Shop, as in the order event.
-    pub shop: String,
+    #[serde(borrow)]
+    pub shop: Cow<'a, str>,
     /// The channel's SKU id.
     pub sku_id: String,
     /// The channel's listing that the SKU belongs to, where the order event names one.
@@ -27,8 +30,8 @@ pub struct StockCommand {
     pub version: u64,
 }
 
-impl StockCommand {
-    pub(in crate::push) fn read(payload: &[u8]) -> Result<Self> {
+impl<'a> StockCommand<'a> {
+    pub(in crate::push) fn read(payload: &'a [u8]) -> Result<Self> {
         let command: Self = parse_json(payload)?;
         check_name(&command.sku_id, "sku_id")?;
         if command.available > MOST {

@@ -65,19 +65,23 @@ impl Lane {
     }
 
     /// Lets a level wait, reports the one that it replaces, and sees to it that somebody works.
-    pub(in crate::push) async fn put(self: &Arc<Self>, command: StockCommand, position: Position) {
+    pub(in crate::push) async fn put(
+        self: &Arc<Self>,
+        command: StockCommand<'_>,
+        position: Position,
+        read_at: Instant,
+    ) {
         let available = rules::apply(&self.shop.stock_rules, &command.sku_id, command.available);
         let level = Level {
             version: command.version,
             told: StockLevel { sku_id: command.sku_id, product_id: command.product_id, available },
             position: Some(position),
-            read_at: Instant::now(),
+            read_at,
             tries: 0,
             is_repeat: false,
         };
         let is_urgent = level.is_urgent();
-        let group = self.group(&level.told).to_owned();
-        let put = self.state.lock().queue.put(level, &group);
+        let put = self.state.lock().queue.put(level, |told| self.group(told));
         let superseded = match put {
             Put::Waiting => {
                 self.delivery.waiting.grow(Kind::Stock, 1);
@@ -94,9 +98,8 @@ impl Lane {
     /// Tells a level once more, because another may have arrived at the channel after it.
     pub(super) async fn again(self: &Arc<Self>, level: Level, not_before: Option<Instant>) {
         let is_urgent = level.is_urgent();
-        let group = self.group(&level.told).to_owned();
         self.delivery.parts.metrics.push_healed.with_label_values(&[self.shop.channel]).inc();
-        let put = self.state.lock().queue.again(level, &group, not_before);
+        let put = self.state.lock().queue.again(level, |told| self.group(told), not_before);
         self.rests.notify_one();
         self.start_worker(is_urgent);
         match put {

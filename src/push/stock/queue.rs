@@ -1,12 +1,12 @@
 //! What waits for one shop, without a clock and without I/O: of every SKU the newest level, sold-out ones first, in groups
 //! that may share a call.
 
+use super::table::{Id, Link, List, Named, Table};
 use crate::bus::Position;
 use connectors::contract::model::StockLevel;
 use quick_cache::unsync::Cache;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::BinaryHeap;
 use tokio::time::Instant;
 
 /// SKUs of a shop that do not wait and whose newest version this process remembers itself.
@@ -59,51 +59,112 @@ pub(super) enum Take {
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    skus: HashMap<Arc<str>, Sku>,
-    groups: HashMap<Arc<str>, Group>,
-    /// Groups in the order in which their levels began to wait; may name levels that wait no longer.
-    urgent: VecDeque<Ticket>,
-    rest: VecDeque<Ticket>,
+    skus: Table<Sku>,
+    groups: Table<Group>,
+    /// SKUs in the order in which their levels began to wait.
+    waiting: Waiting,
     /// SKUs that rest until a moment.
-    resting: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
-    newest: Cache<Arc<str>, u64>,
+    resting: BinaryHeap<Reverse<(Instant, Id)>>,
+    newest: Cache<Box<str>, u64>,
     limit: usize,
-    tickets: u64,
     calls: u32,
 }
 
+/// A SKU that waits, has a call or rests. There may be half a million of them, so that every byte counts.
 #[derive(Debug)]
 struct Sku {
-    /// In a box, because a table has about as many free places as taken ones.
-    waiting: Option<Box<Level>>,
+    name: Box<str>,
+    product: Option<Box<str>>,
+    group: Id,
+    is_busy: bool,
+    /// In which of the lists it is.
+    turn: Option<Turn>,
+    of_all: Link,
+    of_group: Link,
     /// The newest version that was here.
     newest: Option<u64>,
-    is_busy: bool,
     rests_until: Option<Instant>,
-    /// Which of its places in the queues counts; 0 is none.
-    ticket: u64,
-    group: Arc<str>,
+    level: Option<Unnamed>,
+}
+
+/// A level without what its SKU knows.
+#[derive(Debug)]
+struct Unnamed {
+    available: u32,
+    tries: u32,
+    version: u64,
+    position: Option<Position>,
+    read_at: Instant,
+    is_repeat: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Urgent,
+    Rest,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    urgent: List,
+    rest: List,
 }
 
 /// SKUs that may share a call.
-#[derive(Debug, Default)]
-struct Group {
-    urgent: VecDeque<(u64, Arc<str>)>,
-    rest: VecDeque<(u64, Arc<str>)>,
-}
-
 #[derive(Debug)]
-struct Ticket {
-    number: u64,
-    sku: Arc<str>,
-    group: Arc<str>,
+struct Group {
+    name: Box<str>,
+    /// SKUs that belong to it, whether they wait or not.
+    members: usize,
+    waiting: Waiting,
 }
 
-impl Sku {
-    /// Whether a newer level keeps the place in the queue: not if it has become urgent or belongs to another call.
-    fn has_place(&self, newer: &Level, group: &str) -> bool {
-        let was_urgent = self.waiting.as_ref().is_some_and(|waiting| waiting.is_urgent());
-        self.ticket != 0 && (was_urgent || !newer.is_urgent()) && *self.group == *group
+impl Named for Sku {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for Group {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Waiting {
+    fn of(&mut self, turn: Turn) -> &mut List {
+        match turn {
+            Turn::Urgent => &mut self.urgent,
+            Turn::Rest => &mut self.rest,
+        }
+    }
+
+    fn first(&self, turn: Turn) -> Option<Id> {
+        match turn {
+            Turn::Urgent => self.urgent.first(),
+            Turn::Rest => self.rest.first(),
+        }
+    }
+}
+
+impl Turn {
+    fn other(self) -> Self {
+        match self {
+            Self::Urgent => Self::Rest,
+            Self::Rest => Self::Urgent,
+        }
+    }
+}
+
+impl Unnamed {
+    fn turn(&self) -> Turn {
+        if self.available == 0 { Turn::Urgent } else { Turn::Rest }
+    }
+
+    fn named(self, sku_id: String, product_id: Option<String>) -> Level {
+        let Self { available, tries, version, position, read_at, is_repeat } = self;
+        let told = StockLevel { sku_id, product_id, available };
+        Level { told, version, position, read_at, tries, is_repeat }
     }
 }
 
@@ -111,95 +172,102 @@ impl Queue {
     /// An empty queue for calls of at most so many levels.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            skus: HashMap::new(),
-            groups: HashMap::new(),
-            urgent: VecDeque::new(),
-            rest: VecDeque::new(),
+            skus: Table::default(),
+            groups: Table::default(),
+            waiting: Waiting::default(),
             resting: BinaryHeap::new(),
             newest: Cache::new(VERSIONS),
             limit: limit.max(1),
-            tickets: 0,
             calls: 0,
         }
     }
 
     /// Lets a command's level wait.
-    pub(super) fn put(&mut self, level: Level, group: &str) -> Put {
-        let state = self.skus.get_mut(level.told.sku_id.as_str());
-        let known = match &state {
+    pub(super) fn put(&mut self, level: Level, group: impl Fn(&StockLevel) -> &str) -> Put {
+        let sku = level.told.sku_id.as_str();
+        let found = self.skus.find(sku);
+        let state = found.and_then(|id| self.skus.get(id));
+        let known = match state {
             Some(state) => state.newest,
-            None => self.newest.get(level.told.sku_id.as_str()).copied(),
+            None => self.newest.get(sku).copied(),
         };
         // An equal version may go again, unless it is here.
-        let is_here = state.as_ref().is_some_and(|state| state.is_busy || state.waiting.is_some());
+        let is_here = state.is_some_and(|state| state.is_busy || state.level.is_some());
         let is_late =
             known.is_some_and(|known| level.version < known || level.version == known && is_here);
         if is_late {
             return Put::Late(level);
         }
-        // What happens most where much waits: nothing changes but the level.
-        if let Some(state) = state.filter(|state| state.has_place(&level, group))
-            && let Some(waiting) = &mut state.waiting
-        {
-            state.newest = Some(level.version);
-            return Put::Replaced(std::mem::replace(waiting, level));
-        }
-        self.wait(level, group)
+        self.wait(found, level, group)
     }
 
     /// Lets a level wait that is told once more; one that waits already wins unless it is older.
-    pub(super) fn again(&mut self, level: Level, group: &str, not_before: Option<Instant>) -> Put {
-        let state = self.skus.get(level.told.sku_id.as_str());
-        let waiting = state.and_then(|state| state.waiting.as_ref());
+    pub(super) fn again(
+        &mut self,
+        level: Level,
+        group: impl Fn(&StockLevel) -> &str,
+        not_before: Option<Instant>,
+    ) -> Put {
+        let mut found = self.skus.find(&level.told.sku_id);
+        let waiting = found.and_then(|id| self.skus.get(id)).and_then(|state| state.level.as_ref());
         if waiting.is_some_and(|waiting| waiting.version >= level.version) {
             return Put::Late(level);
         }
         if let Some(moment) = not_before {
-            let sku = self.entry(&level.told.sku_id, group);
-            self.rest_until(&sku, moment);
+            let id = found.unwrap_or_else(|| self.enter(&level.told, group(&level.told)));
+            self.rest_until(id, moment);
+            found = Some(id);
         }
-        self.wait(level, group)
+        self.wait(found, level, group)
     }
 
-    fn wait(&mut self, level: Level, group: &str) -> Put {
-        let sku = self.entry(&level.told.sku_id, group);
-        let Some(state) = self.skus.get_mut(&sku) else { return Put::Late(level) };
-        state.newest = state.newest.max(Some(level.version));
-        let has_place = state.has_place(&level, group);
-        let replaced = state.waiting.replace(Box::new(level));
-        if !has_place {
-            if *state.group != *group {
-                state.group = group.into();
-            }
-            self.settle(&sku);
+    fn wait(
+        &mut self,
+        found: Option<Id>,
+        level: Level,
+        group: impl Fn(&StockLevel) -> &str,
+    ) -> Put {
+        let group = group(&level.told);
+        let id = found.unwrap_or_else(|| self.enter(&level.told, group));
+        self.regroup(id, group);
+        let Some(state) = self.skus.get_mut(id) else { return Put::Late(level) };
+        let Level { told, version, position, read_at, tries, is_repeat } = level;
+        let StockLevel { sku_id, product_id, available } = told;
+        if state.product.as_deref() != product_id.as_deref() {
+            state.product = product_id.map(Into::into);
         }
-        replaced.map_or(Put::Waiting, |level| Put::Replaced(*level))
+        state.newest = state.newest.max(Some(version));
+        let level = Unnamed { available, tries, version, position, read_at, is_repeat };
+        // What sold out while it waited keeps nothing of its old place.
+        let has_place = state.turn.is_some_and(|turn| turn == Turn::Urgent || turn == level.turn());
+        let replaced = state.level.replace(level);
+        if !has_place {
+            self.leave(id);
+            self.settle(id);
+        }
+        replaced.map_or(Put::Waiting, |level| Put::Replaced(level.named(sku_id, None)))
     }
 
     /// Levels for one call, sold-out ones first. A worker that is kept for those takes a call only if there is one.
     pub(super) fn take(&mut self, now: Instant, urgent_only: bool) -> Take {
         self.wake(now);
-        let Some((group, rest_first)) = self.next_group(urgent_only) else {
+        let Some((group, turn)) = self.next_group(urgent_only) else {
             return match self.resting.peek() {
                 Some(Reverse((moment, _))) => Take::NotBefore(*moment),
                 None => Take::Nothing,
             };
         };
         let mut batch = Vec::new();
-        if let Some(Group { urgent, rest }) = self.groups.get_mut(&group) {
-            let (first, second) = if rest_first { (rest, urgent) } else { (urgent, rest) };
-            while batch.len() < self.limit
-                && let Some((number, sku)) = first.pop_front().or_else(|| second.pop_front())
-            {
-                let state = self.skus.get_mut(&sku).filter(|state| state.ticket == number);
-                let Some(state) = state else { continue };
-                if let Some(level) = state.waiting.take() {
-                    (state.ticket, state.is_busy) = (0, true);
-                    batch.push(*level);
-                }
-            }
-            if first.is_empty() && second.is_empty() {
-                self.groups.remove(&group);
+        while batch.len() < self.limit
+            && let Some(waiting) = self.groups.get(group).map(|group| &group.waiting)
+            && let Some(id) = waiting.first(turn).or_else(|| waiting.first(turn.other()))
+        {
+            self.leave(id);
+            let Some(state) = self.skus.get_mut(id) else { break };
+            if let Some(level) = state.level.take() {
+                state.is_busy = true;
+                let product = state.product.as_deref().map(str::to_owned);
+                batch.push(level.named(state.name.to_string(), product));
             }
         }
         Take::Batch(batch)
@@ -207,82 +275,128 @@ impl Queue {
 
     /// A SKU's call has ended; the next one not before a moment, where its channel needs a pause between two.
     pub(super) fn done(&mut self, sku: &str, not_before: Option<Instant>) {
-        let Some((sku, _)) = self.skus.get_key_value(sku) else { return };
-        let sku = Arc::clone(sku);
-        if let Some(state) = self.skus.get_mut(&sku) {
+        let Some(id) = self.skus.find(sku) else { return };
+        if let Some(state) = self.skus.get_mut(id) {
             state.is_busy = false;
         }
         if let Some(moment) = not_before {
-            self.rest_until(&sku, moment);
+            self.rest_until(id, moment);
         }
-        self.settle(&sku);
+        self.settle(id);
     }
 
     /// A busy level is to be tried again later. Returned is what is not tried: the level itself, if a newer one waits.
     pub(super) fn park(&mut self, level: Level, moment: Instant) -> Option<Level> {
-        let Some((sku, _)) = self.skus.get_key_value(level.told.sku_id.as_str()) else {
-            return Some(level);
-        };
-        let sku = Arc::clone(sku);
-        self.rest_until(&sku, moment);
+        let Some(id) = self.skus.find(&level.told.sku_id) else { return Some(level) };
+        self.rest_until(id, moment);
         let mut superseded = Some(level);
-        if let Some(state) = self.skus.get_mut(&sku) {
+        if let Some(state) = self.skus.get_mut(id) {
             state.is_busy = false;
-            if state.waiting.is_none() {
-                state.waiting = superseded.take().map(Box::new);
+            if state.level.is_none()
+                && let Some(Level { told, version, position, read_at, tries, is_repeat }) =
+                    superseded.take()
+            {
+                let available = told.available;
+                let level = Unnamed { available, tries, version, position, read_at, is_repeat };
+                state.level = Some(level);
             }
         }
-        self.settle(&sku);
+        self.settle(id);
         superseded
     }
 
-    fn entry(&mut self, sku: &str, group: &str) -> Arc<str> {
-        if let Some((name, _)) = self.skus.get_key_value(sku) {
-            return Arc::clone(name);
-        }
-        let name: Arc<str> = sku.into();
-        let group = self.groups.get_key_value(group).map(|(name, _)| Arc::clone(name));
-        let group = group.unwrap_or_else(|| "".into());
-        let newest = self.newest.remove(sku).map(|(_, version)| version);
-        let state =
-            Sku { waiting: None, newest, is_busy: false, rests_until: None, ticket: 0, group };
-        self.skus.insert(Arc::clone(&name), state);
-        name
+    /// Adds a SKU that is not here.
+    fn enter(&mut self, told: &StockLevel, group: &str) -> Id {
+        let group = self.join(group);
+        let newest = self.newest.remove(told.sku_id.as_str()).map(|(_, version)| version);
+        self.skus.add(Sku {
+            name: told.sku_id.as_str().into(),
+            product: told.product_id.as_deref().map(Into::into),
+            group,
+            is_busy: false,
+            turn: None,
+            of_all: Link::default(),
+            of_group: Link::default(),
+            newest,
+            rests_until: None,
+            level: None,
+        })
     }
 
-    fn rest_until(&mut self, sku: &Arc<str>, moment: Instant) {
-        if let Some(state) = self.skus.get_mut(sku) {
-            let until = state.rests_until.map_or(moment, |until| until.max(moment));
-            (state.rests_until, state.ticket) = (Some(until), 0);
-            self.resting.push(Reverse((until, Arc::clone(sku))));
+    /// The group of this name, with a member more.
+    fn join(&mut self, name: &str) -> Id {
+        let found = self.groups.find(name);
+        let id = found.unwrap_or_else(|| {
+            let (name, waiting) = (name.into(), Waiting::default());
+            self.groups.add(Group { name, members: 0, waiting })
+        });
+        if let Some(group) = self.groups.get_mut(id) {
+            group.members += 1;
+        }
+        id
+    }
+
+    fn part(&mut self, id: Id) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        group.members -= 1;
+        if group.members == 0 {
+            self.groups.remove(id);
         }
     }
 
-    /// Gives a SKU a place, or forgets it.
-    fn settle(&mut self, sku: &Arc<str>) {
-        let Some(state) = self.skus.get_mut(sku) else { return };
-        if state.is_busy || state.rests_until.is_some() {
+    /// A SKU may have moved to another listing while it waited.
+    fn regroup(&mut self, id: Id, name: &str) {
+        let Some(old) = self.skus.get(id).map(|state| state.group) else { return };
+        if self.groups.get(old).is_some_and(|group| *group.name == *name) {
             return;
         }
-        let Some(level) = &state.waiting else { return self.forget(sku) };
-        self.tickets += 1;
-        state.ticket = self.tickets;
-        let (number, group) = (state.ticket, Arc::clone(&state.group));
-        let queues = self.groups.entry(Arc::clone(&group)).or_default();
-        let (of_group, of_all) = if level.is_urgent() {
-            (&mut queues.urgent, &mut self.urgent)
-        } else {
-            (&mut queues.rest, &mut self.rest)
-        };
-        of_group.push_back((number, Arc::clone(sku)));
-        of_all.push_back(Ticket { number, sku: Arc::clone(sku), group });
+        self.leave(id);
+        let new = self.join(name);
+        if let Some(state) = self.skus.get_mut(id) {
+            state.group = new;
+        }
+        self.part(old);
+    }
+
+    fn rest_until(&mut self, id: Id, moment: Instant) {
+        self.leave(id);
+        if let Some(state) = self.skus.get_mut(id) {
+            let until = state.rests_until.map_or(moment, |until| until.max(moment));
+            state.rests_until = Some(until);
+            self.resting.push(Reverse((until, id)));
+        }
+    }
+
+    /// Takes a SKU out of the lists, if it is in them.
+    fn leave(&mut self, id: Id) {
+        let Some(state) = self.skus.get_mut(id) else { return };
+        let (Some(turn), group) = (state.turn.take(), state.group) else { return };
+        self.waiting.of(turn).remove(&mut self.skus, id, |sku| &mut sku.of_all);
+        if let Some(group) = self.groups.get_mut(group) {
+            group.waiting.of(turn).remove(&mut self.skus, id, |sku| &mut sku.of_group);
+        }
+    }
+
+    /// Gives a SKU that is in no list a place, or forgets it.
+    fn settle(&mut self, id: Id) {
+        let Some(state) = self.skus.get_mut(id) else { return };
+        if state.is_busy || state.rests_until.is_some() || state.turn.is_some() {
+            return;
+        }
+        let Some(turn) = state.level.as_ref().map(Unnamed::turn) else { return self.forget(id) };
+        let group = state.group;
+        state.turn = Some(turn);
+        self.waiting.of(turn).push(&mut self.skus, id, |sku| &mut sku.of_all);
+        if let Some(group) = self.groups.get_mut(group) {
+            group.waiting.of(turn).push(&mut self.skus, id, |sku| &mut sku.of_group);
+        }
     }
 
     /// Nothing is to be done for a SKU; of the last ones it stays known which version was the newest.
-    fn forget(&mut self, sku: &str) {
-        if let Some((name, state)) = self.skus.remove_entry(sku)
-            && let Some(newest) = state.newest
-        {
+    fn forget(&mut self, id: Id) {
+        let Some(Sku { name, newest, group, .. }) = self.skus.remove(id) else { return };
+        self.part(group);
+        if let Some(newest) = newest {
             self.newest.insert(name, newest);
         }
     }
@@ -290,181 +404,29 @@ impl Queue {
     /// SKUs whose rest is over have their places again.
     fn wake(&mut self, now: Instant) {
         while self.resting.peek().is_some_and(|Reverse((moment, _))| *moment <= now)
-            && let Some(Reverse((moment, sku))) = self.resting.pop()
+            && let Some(Reverse((moment, id))) = self.resting.pop()
         {
-            // It may have been told to rest longer since.
-            if let Some(state) = self.skus.get_mut(&sku)
+            // It may have been told to rest longer since; and a number may be another SKU's by now, to which the same applies.
+            if let Some(state) = self.skus.get_mut(id)
                 && state.rests_until.is_some_and(|until| until <= moment)
             {
                 state.rests_until = None;
-                self.settle(&sku);
+                self.settle(id);
             }
         }
     }
 
-    /// The group of the level whose turn it is, and whether what is not urgent goes first for once.
-    fn next_group(&mut self, urgent_only: bool) -> Option<(Arc<str>, bool)> {
-        for queue in [&mut self.urgent, &mut self.rest] {
-            while let Some(first) = queue.front()
-                && is_stale(&self.skus, first.number, &first.sku)
-                && let Some(ticket) = queue.pop_front()
-            {
-                // A group all of whose SKUs moved on has no call that would empty it.
-                let Some(group) = self.groups.get_mut(&ticket.group) else { continue };
-                for places in [&mut group.urgent, &mut group.rest] {
-                    while places
-                        .front()
-                        .is_some_and(|(number, sku)| is_stale(&self.skus, *number, sku))
-                    {
-                        places.pop_front();
-                    }
-                }
-                if group.urgent.is_empty() && group.rest.is_empty() {
-                    self.groups.remove(&ticket.group);
-                }
-            }
-        }
-        let group = |queue: &VecDeque<Ticket>| Some(Arc::clone(&queue.front()?.group));
+    /// The group of the level whose turn it is, and whose turn it is.
+    fn next_group(&mut self, urgent_only: bool) -> Option<(Id, Turn)> {
+        let first = |turn| Some((self.skus.get(self.waiting.first(turn)?)?.group, turn));
         if urgent_only {
-            return Some((group(&self.urgent)?, false));
+            return first(Turn::Urgent);
         }
         self.calls = self.calls.wrapping_add(1);
-        let is_fair = self.calls.is_multiple_of(FAIR);
-        let rest = group(&self.rest).map(|group| (group, true));
-        let urgent = group(&self.urgent).map(|group| (group, false));
-        if is_fair { rest.or(urgent) } else { urgent.or(rest) }
+        let turn = if self.calls.is_multiple_of(FAIR) { Turn::Rest } else { Turn::Urgent };
+        first(turn).or_else(|| first(turn.other()))
     }
-}
-
-/// Whether a place in a queue counts no longer.
-fn is_stale(skus: &HashMap<Arc<str>, Sku>, number: u64, sku: &str) -> bool {
-    skus.get(sku).is_none_or(|state| state.ticket != number)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn level(sku: &str, available: u32, version: u64) -> Level {
-        let told = StockLevel { sku_id: sku.to_owned(), product_id: None, available };
-        let read_at = Instant::now();
-        Level { told, version, position: None, read_at, tries: 0, is_repeat: false }
-    }
-
-    fn batch(queue: &mut Queue) -> Vec<(String, u32)> {
-        match queue.take(Instant::now(), false) {
-            Take::Batch(batch) => {
-                batch.into_iter().map(|level| (level.told.sku_id, level.told.available)).collect()
-            }
-            Take::NotBefore(_) | Take::Nothing => Vec::new(),
-        }
-    }
-
-    fn names(queue: &mut Queue) -> Vec<String> {
-        batch(queue).into_iter().map(|(sku, _)| sku).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn sold_out_levels_go_first_then_the_oldest_and_calls_are_filled() {
-        let mut queue = Queue::new(3);
-        for (sku, available) in [("a", 5), ("b", 5), ("c", 0), ("d", 5), ("e", 0)] {
-            assert!(matches!(queue.put(level(sku, available, 1), ""), Put::Waiting));
-        }
-        // One that sells out later is as urgent, and keeps nothing of its old place.
-        assert!(matches!(queue.put(level("d", 0, 2), ""), Put::Replaced(old) if old.version == 1));
-        assert_eq!(names(&mut queue), ["c", "e", "d"]);
-        assert_eq!(names(&mut queue), ["a", "b"]);
-        assert!(matches!(queue.take(Instant::now(), false), Take::Nothing));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_older_level_never_takes_the_place_of_a_newer_however_many_wait() {
-        let mut queue = Queue::new(1);
-        let skus = VERSIONS * 2;
-        for sku in 0..skus {
-            queue.put(level(&sku.to_string(), 5, 2), "");
-        }
-        for sku in 0..skus {
-            let put = queue.put(level(&sku.to_string(), 6, 1), "");
-            assert!(matches!(put, Put::Late(_)), "{sku}: {put:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn however_much_is_sold_out_the_rest_gets_a_call_of_ten() {
-        let mut queue = Queue::new(1);
-        for index in 0..100 {
-            queue.put(level(&format!("urgent{index}"), 0, 1), "");
-        }
-        queue.put(level("rest", 5, 1), "");
-        let turn = (1..=100).find(|_| names(&mut queue) == ["rest"]);
-        assert_eq!(turn, Some(10));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn levels_of_different_groups_do_not_share_a_call() {
-        let mut queue = Queue::new(10);
-        for (sku, group) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("c1", "c"), ("b2", "b")] {
-            queue.put(level(sku, 5, 1), group);
-        }
-        // It moved to another listing while it waited.
-        queue.put(level("c1", 6, 2), "a");
-        assert_eq!(names(&mut queue), ["a1", "a2", "c1"]);
-        assert_eq!(names(&mut queue), ["b1", "b2"]);
-        assert!(matches!(queue.take(Instant::now(), false), Take::Nothing));
-        assert!(queue.groups.is_empty(), "{:?}", queue.groups);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sku_has_one_call_at_a_time_and_the_newest_level_follows() {
-        let mut queue = Queue::new(10);
-        queue.put(level("a", 5, 1), "");
-        assert_eq!(names(&mut queue), ["a"]);
-        assert!(matches!(queue.put(level("a", 6, 2), ""), Put::Waiting));
-        assert!(matches!(queue.put(level("a", 7, 3), ""), Put::Replaced(_)));
-        assert!(matches!(queue.put(level("a", 6, 2), ""), Put::Late(_)));
-        assert!(batch(&mut queue).is_empty());
-        queue.done("a", None);
-        assert_eq!(batch(&mut queue), [("a".to_owned(), 7)]);
-        queue.done("a", None);
-        assert!(queue.skus.is_empty());
-        assert!(matches!(queue.put(level("a", 7, 3), ""), Put::Waiting), "an equal one goes again");
-        assert!(matches!(queue.put(level("a", 9, 1), ""), Put::Late(_)), "an older one never");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_left_for_later_waits_and_is_replaced_by_what_is_newer() {
-        let mut queue = Queue::new(10);
-        let second = Duration::from_secs(1);
-        queue.put(level("a", 5, 1), "");
-        queue.put(level("b", 5, 1), "");
-        assert_eq!(names(&mut queue), ["a", "b"]);
-        queue.put(level("b", 6, 2), "");
-        assert!(queue.park(level("a", 5, 1), Instant::now() + second).is_none());
-        assert!(queue.park(level("b", 5, 1), Instant::now() + second).is_some());
-        let moment = Instant::now() + second;
-        assert!(matches!(queue.take(Instant::now(), false), Take::NotBefore(at) if at == moment));
-        assert!(matches!(queue.put(level("a", 0, 2), ""), Put::Replaced(_)));
-        assert!(batch(&mut queue).is_empty(), "it rests whatever its level is");
-        tokio::time::advance(second).await;
-        assert_eq!(batch(&mut queue), [("a".to_owned(), 0), ("b".to_owned(), 6)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sku_that_needs_a_pause_between_two_writes_gets_it() {
-        let mut queue = Queue::new(10);
-        let second = Duration::from_secs(1);
-        queue.put(level("a", 5, 1), "");
-        assert_eq!(names(&mut queue), ["a"]);
-        queue.done("a", Some(Instant::now() + second));
-        queue.put(level("a", 0, 2), "");
-        assert!(batch(&mut queue).is_empty());
-        tokio::time::advance(second).await;
-        assert_eq!(batch(&mut queue), [("a".to_owned(), 0)]);
-        queue.done("a", Some(Instant::now() + second));
-        tokio::time::advance(second).await;
-        assert!(batch(&mut queue).is_empty());
-        assert!(queue.skus.is_empty(), "nothing is kept of a SKU that rests no longer");
-    }
-}
+mod tests;

@@ -1,0 +1,134 @@
+use super::*;
+use std::time::Duration;
+
+fn level(sku: &str, available: u32, version: u64) -> Level {
+    let told = StockLevel { sku_id: sku.to_owned(), product_id: None, available };
+    let read_at = Instant::now();
+    Level { told, version, position: None, read_at, tries: 0, is_repeat: false }
+}
+
+fn put(queue: &mut Queue, level: Level, group: &'static str) -> Put {
+    queue.put(level, |_| group)
+}
+
+fn batch(queue: &mut Queue) -> Vec<(String, u32)> {
+    match queue.take(Instant::now(), false) {
+        Take::Batch(batch) => {
+            batch.into_iter().map(|level| (level.told.sku_id, level.told.available)).collect()
+        }
+        Take::NotBefore(_) | Take::Nothing => Vec::new(),
+    }
+}
+
+fn names(queue: &mut Queue) -> Vec<String> {
+    batch(queue).into_iter().map(|(sku, _)| sku).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn sold_out_levels_go_first_then_the_oldest_and_calls_are_filled() {
+    let mut queue = Queue::new(3);
+    for (sku, available) in [("a", 5), ("b", 5), ("c", 0), ("d", 5), ("e", 0)] {
+        assert!(matches!(put(&mut queue, level(sku, available, 1), ""), Put::Waiting));
+    }
+    // One that sells out later is as urgent, and keeps nothing of its old place.
+    assert!(
+        matches!(put(&mut queue, level("d", 0, 2), ""), Put::Replaced(old) if old.version == 1)
+    );
+    assert_eq!(names(&mut queue), ["c", "e", "d"]);
+    assert_eq!(names(&mut queue), ["a", "b"]);
+    assert!(matches!(queue.take(Instant::now(), false), Take::Nothing));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_level_never_takes_the_place_of_a_newer_however_many_wait() {
+    let mut queue = Queue::new(1);
+    let skus = VERSIONS * 2;
+    for sku in 0..skus {
+        put(&mut queue, level(&sku.to_string(), 5, 2), "");
+    }
+    for sku in 0..skus {
+        let found = put(&mut queue, level(&sku.to_string(), 6, 1), "");
+        assert!(matches!(found, Put::Late(_)), "{sku}: {found:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_much_is_sold_out_the_rest_gets_a_call_of_ten() {
+    let mut queue = Queue::new(1);
+    for index in 0..100 {
+        put(&mut queue, level(&format!("urgent{index}"), 0, 1), "");
+    }
+    put(&mut queue, level("rest", 5, 1), "");
+    let turn = (1..=100).find(|_| names(&mut queue) == ["rest"]);
+    assert_eq!(turn, Some(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn levels_of_different_groups_do_not_share_a_call() {
+    let mut queue = Queue::new(10);
+    for (sku, group) in [("a1", "a"), ("b1", "b"), ("a2", "a"), ("c1", "c"), ("b2", "b")] {
+        put(&mut queue, level(sku, 5, 1), group);
+    }
+    // It moved to another listing while it waited.
+    put(&mut queue, level("c1", 6, 2), "a");
+    assert_eq!(names(&mut queue), ["a1", "a2", "c1"]);
+    assert_eq!(names(&mut queue), ["b1", "b2"]);
+    assert!(matches!(queue.take(Instant::now(), false), Take::Nothing));
+    ["a1", "a2", "b1", "b2", "c1"].iter().for_each(|sku| queue.done(sku, None));
+    assert!(queue.groups.is_empty() && queue.skus.is_empty(), "{queue:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sku_has_one_call_at_a_time_and_the_newest_level_follows() {
+    let mut queue = Queue::new(10);
+    put(&mut queue, level("a", 5, 1), "");
+    assert_eq!(names(&mut queue), ["a"]);
+    assert!(matches!(put(&mut queue, level("a", 6, 2), ""), Put::Waiting));
+    assert!(matches!(put(&mut queue, level("a", 7, 3), ""), Put::Replaced(_)));
+    assert!(matches!(put(&mut queue, level("a", 6, 2), ""), Put::Late(_)));
+    assert!(batch(&mut queue).is_empty());
+    queue.done("a", None);
+    assert_eq!(batch(&mut queue), [("a".to_owned(), 7)]);
+    queue.done("a", None);
+    assert!(queue.skus.is_empty());
+    assert!(
+        matches!(put(&mut queue, level("a", 7, 3), ""), Put::Waiting),
+        "an equal one goes again"
+    );
+    assert!(matches!(put(&mut queue, level("a", 9, 1), ""), Put::Late(_)), "an older one never");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_for_later_waits_and_is_replaced_by_what_is_newer() {
+    let mut queue = Queue::new(10);
+    let second = Duration::from_secs(1);
+    put(&mut queue, level("a", 5, 1), "");
+    put(&mut queue, level("b", 5, 1), "");
+    assert_eq!(names(&mut queue), ["a", "b"]);
+    put(&mut queue, level("b", 6, 2), "");
+    assert!(queue.park(level("a", 5, 1), Instant::now() + second).is_none());
+    assert!(queue.park(level("b", 5, 1), Instant::now() + second).is_some());
+    let moment = Instant::now() + second;
+    assert!(matches!(queue.take(Instant::now(), false), Take::NotBefore(at) if at == moment));
+    assert!(matches!(put(&mut queue, level("a", 0, 2), ""), Put::Replaced(_)));
+    assert!(batch(&mut queue).is_empty(), "it rests whatever its level is");
+    tokio::time::advance(second).await;
+    assert_eq!(batch(&mut queue), [("a".to_owned(), 0), ("b".to_owned(), 6)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sku_that_needs_a_pause_between_two_writes_gets_it() {
+    let mut queue = Queue::new(10);
+    let second = Duration::from_secs(1);
+    put(&mut queue, level("a", 5, 1), "");
+    assert_eq!(names(&mut queue), ["a"]);
+    queue.done("a", Some(Instant::now() + second));
+    put(&mut queue, level("a", 0, 2), "");
+    assert!(batch(&mut queue).is_empty());
+    tokio::time::advance(second).await;
+    assert_eq!(batch(&mut queue), [("a".to_owned(), 0)]);
+    queue.done("a", Some(Instant::now() + second));
+    tokio::time::advance(second).await;
+    assert!(batch(&mut queue).is_empty());
+    assert!(queue.skus.is_empty(), "nothing is kept of a SKU that rests no longer");
+}
