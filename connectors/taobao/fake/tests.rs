@@ -329,7 +329,7 @@ fn told_to_throttle_it_refuses_every_nth_call() {
 fn a_call_in_a_ban_does_not_take_the_turn_of_one_after_it() {
     let mut bench = Bench::new();
     bench.fake.set_faults(Faults { throttle_every: 2, ..Faults::default() });
-    let mut call = || bench.refusal("taobao.time.get", &[]).0;
+    let call = || bench.refusal("taobao.time.get", &[]).0;
     assert_eq!([call(), call(), call()], [0, 7, 7]);
     bench.later(1);
     assert_eq!(bench.refusal("taobao.time.get", &[]).0, 0);
