@@ -229,6 +229,11 @@ pub fn parse_json<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T>
     }
 }
 
+/// The same for what is known to be text already, which is then not validated again.
+pub fn parse_json_text<'de, T: serde::Deserialize<'de>>(text: &'de str) -> Result<T> {
+    serde_json::from_str(text).or_else(|_| parse_json(text.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

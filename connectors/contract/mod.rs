@@ -16,13 +16,14 @@ mod secret;
 pub mod sign;
 mod stream;
 mod webhook;
+mod with_rest;
 
 pub use api::{ApiReply, ApiRequest, Auth, ChannelApi, Credentials, Session, SignedRequest, Token};
 pub use connector::{
     Capability, Connector, Entry, OpenOrders, OrderSource, Page, PollSpec, QuotaSpec, RefundSource,
     ShopSetup, StockReader, StockSink, WaybillSink, Window, classify_status,
 };
-pub use error::{Error, ErrorKind, Result, parse_json};
+pub use error::{Error, ErrorKind, Result, parse_json, parse_json_text};
 pub use event::{Event, EventId, Notice, Suspect};
 pub use explain::{Digest, Explanation, Mistake, SignedParts};
 pub use secret::{Sealed, Secret};
@@ -30,3 +31,4 @@ pub use stream::{
     Frame, Opening, StreamItem, StreamMessage, StreamPace, StreamSession, StreamSource,
 };
 pub use webhook::{Key, Outcome, RawWebhook, Verified, WebhookReply, WebhookSource};
+pub use with_rest::{Rest, WithRest};

@@ -46,8 +46,8 @@ pub(super) fn of_line(wire: &SubOrder<'_>) -> Result<LineAmounts> {
 ///
 /// A trade's `discount_fee` is what its sub-orders share as `part_mjz_discount`, or repeats that of the only sub-order, so
 /// it counts only where neither is so. Its `adjust_fee` repeats that of the only sub-order as well.
-pub(super) fn of_trade(
-    wire: &Trade<'_>,
+pub(super) fn of_trade<S>(
+    wire: &Trade<'_, S>,
     lines: &[Line],
     is_shared: bool,
     kind: OrderType,
@@ -86,7 +86,7 @@ pub(super) fn of_trade(
 
 /// What the buyer has paid. `payment` is what a trade costs and is there before anybody pays; a presale pays in two
 /// steps; and what is paid at the door is paid when the trade is done.
-fn paid(wire: &Trade<'_>, kind: OrderType, status: OrderStatus) -> Minor {
+fn paid<S>(wire: &Trade<'_, S>, kind: OrderType, status: OrderStatus) -> Minor {
     let is_paid = match status {
         OrderStatus::AwaitingPayment | OrderStatus::PartlyPaid | OrderStatus::Cancelled => {
             // Nothing, or the deposit, which is lost when the rest is not paid.

@@ -1,12 +1,12 @@
 //! What reading a trade costs `serde_json` alone: the connector's own structs, read in one go where the wire nests them.
 
-use super::wire::{FullInfo, SubOrder, Trade};
+use super::wire::{FullInfo, Raw, SubOrder, Trade};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    trade_fullinfo_get_response: FullInfo<'a>,
+    trade_fullinfo_get_response: FullInfo<Raw<'a>>,
 }
 
 #[derive(Deserialize)]

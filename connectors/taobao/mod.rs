@@ -6,6 +6,7 @@
 
 mod amounts;
 mod auth;
+mod envelope;
 mod errors;
 #[cfg(test)]
 mod errors_tests;
@@ -16,6 +17,7 @@ mod fenxiao;
 mod floor;
 #[cfg(test)]
 mod golden_tests;
+mod list;
 mod normalize;
 mod normalize_refund;
 #[cfg(test)]
@@ -160,8 +162,11 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
 impl Taobao {
     /// Fields of trades to ask for.
     fn fields(&self, documented: &str) -> String {
-        let extra = self.extra_fields.iter().map(String::as_str);
-        std::iter::once(documented).chain(extra).collect::<Vec<_>>().join(",")
+        let mut fields = documented.to_owned();
+        for field in &self.extra_fields {
+            fields.extend([",", field]);
+        }
+        fields
     }
 }
 

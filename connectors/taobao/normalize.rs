@@ -1,5 +1,6 @@
 //! From a trade to an order.
 
+use super::list::List;
 use super::scalars::{Id, Switch, Text, When};
 use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
 use super::{amounts, rest, settlement, words};
@@ -8,24 +9,26 @@ use crate::contract::model::{
     OrderType, Payment, Personal, PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping,
     Times, Timestamp,
 };
-use crate::contract::{Error, Result, Sealed};
+use crate::contract::{Error, Rest, Result, Sealed, WithRest};
 use serde_json::Value;
 
 /// Reads a trade.
 pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
-    let trade: Trade<'_> = object(raw)?;
-    let mut extensions = rest::rest::<Trade<'_>>(raw)?;
-    let subs = sub_orders(&trade)?;
+    trade::<Raw<'_>>(object(raw)?)
+}
+
+/// Normalizes a trade.
+pub(super) fn trade<'a, S: List<'a, SubOrder<'a>>>(
+    read: WithRest<'a, Trade<'a, S>>,
+) -> Result<Order> {
+    let WithRest { known: mut trade, rest } = read;
+    let mut extensions = rest::kept(rest)?;
+    let Lines { lines, shipments, is_shared } = lines(trade.orders.take())?;
     let shipping_type = text(trade.shipping_type.as_ref());
     let kind = text(trade.kind.as_ref()).unwrap_or_default();
     let order_type = words::order_type(kind, shipping_type.unwrap_or_default());
     let holds = holds(&trade);
     let status = status(&trade, !holds.is_empty());
-    let is_shared = subs
-        .iter()
-        .any(|(sub, _)| sub.part_mjz_discount.is_some_and(|share| share.0 != Minor::ZERO));
-    let shipments = shipments(&subs);
-    let lines: Vec<Line> = subs.into_iter().map(|(_, line)| line).collect();
     let mut amounts = amounts::of_trade(&trade, &lines, is_shared, order_type, status)?;
     amounts.received = settlement::received(&mut extensions);
     let fees = settlement::fees(&mut extensions);
@@ -91,7 +94,7 @@ pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
 
 /// The supplier stands behind a trade that has a purchase order. Its number and the distributor are told where the answer
 /// has them, as messages about such trades do; the purchase order names the trade in any case.
-fn distribution(trade: &Trade<'_>, order_type: OrderType) -> Option<Distribution> {
+fn distribution<S>(trade: &Trade<'_, S>, order_type: OrderType) -> Option<Distribution> {
     let purchase_order_id = id(trade.fenxiao_id);
     let distributor = owned(trade.distributor_username.as_ref());
     let is_distributed = is_on(trade.is_daixiao)
@@ -105,30 +108,40 @@ fn distribution(trade: &Trade<'_>, order_type: OrderType) -> Option<Distribution
     })
 }
 
-fn sub_orders<'a>(trade: &Trade<'a>) -> Result<Vec<(SubOrder<'a>, Line)>> {
-    let raws = items(trade.orders, "order").map_err(|error| error.within("orders"))?;
-    let mut subs = Vec::with_capacity(raws.len());
-    for (index, raw) in raws.into_iter().enumerate() {
-        let read = object::<SubOrder<'a>>(raw).and_then(|sub| {
-            let line = line(&sub, raw)?;
-            Ok((sub, line))
-        });
-        subs.push(read.map_err(|error| error.within(&format!("orders[{index}]")))?);
-    }
-    Ok(subs)
+/// What the sub-orders say.
+#[derive(Default)]
+struct Lines {
+    lines: Vec<Line>,
+    shipments: Vec<Shipment>,
+    /// Whether they share a discount of the whole trade.
+    is_shared: bool,
 }
 
-fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
+fn lines<'a>(orders: Option<impl List<'a, SubOrder<'a>>>) -> Result<Lines> {
+    let mut of = Lines::default();
+    let Some(orders) = orders else { return Ok(of) };
+    let items = |raw| items(raw, "order");
+    of.lines = orders.each("orders", items, |read| {
+        let sub = read.known;
+        let line = line(&sub, read.rest)?;
+        of.is_shared |= sub.part_mjz_discount.is_some_and(|share| share.0 != Minor::ZERO);
+        ship(&mut of.shipments, &sub, &line.line_id);
+        Ok(line)
+    })?;
+    Ok(of)
+}
+
+fn line(sub: &SubOrder<'_>, rest: Rest<'_>) -> Result<Line> {
     let amounts = amounts::of_line(sub)?;
-    let mut extensions = rest::rest::<SubOrder<'_>>(raw)?;
-    let outer_iid = owned(sub.outer_iid.as_ref());
-    if let Some(code) = &outer_iid {
-        extensions.insert("outer_iid".to_owned(), code.as_str().into());
+    let mut extensions = rest::kept(rest)?;
+    let outer_iid = text(sub.outer_iid.as_ref());
+    if let Some(code) = outer_iid {
+        extensions.insert("outer_iid".to_owned(), code.into());
     }
     let sku_id = id(sub.sku_id);
     // A listing without variants has one code, its own.
     let merchant_sku =
-        owned(sub.outer_sku_id.as_ref()).or_else(|| outer_iid.filter(|_| sku_id.is_none()));
+        text(sub.outer_sku_id.as_ref()).or_else(|| outer_iid.filter(|_| sku_id.is_none()));
     let word = text(sub.status.as_ref());
     let refund = text(sub.refund_status.as_ref());
     if let Some(refund) = refund.filter(|refund| *refund != "NO_REFUND") {
@@ -141,7 +154,7 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
         line_id: sub.oid.0.to_owned(),
         product_id: id(sub.num_iid),
         sku_id,
-        merchant_sku,
+        merchant_sku: merchant_sku.map(str::to_owned),
         title: owned(sub.title.as_ref()).unwrap_or_default(),
         properties: owned(sub.sku_properties_name.as_ref()),
         quantity: u32::try_from(sub.num.0)
@@ -161,7 +174,7 @@ fn line(sub: &SubOrder<'_>, raw: Raw<'_>) -> Result<Line> {
 }
 
 /// A paid order that the channel forbids to ship is on hold, also where its status says otherwise.
-fn status(trade: &Trade<'_>, is_held: bool) -> OrderStatus {
+fn status<S>(trade: &Trade<'_, S>, is_held: bool) -> OrderStatus {
     let has_deposit = text(trade.step_trade_status.as_ref()) == Some("FRONT_PAID_FINAL_NOPAID");
     let status = words::order_status(&trade.status.0);
     if status == OrderStatus::AwaitingPayment && has_deposit {
@@ -173,7 +186,7 @@ fn status(trade: &Trade<'_>, is_held: bool) -> OrderStatus {
     }
 }
 
-fn holds(trade: &Trade<'_>) -> Vec<Hold> {
+fn holds<S>(trade: &Trade<'_, S>) -> Vec<Hold> {
     let switches = [
         ("top_hold", trade.top_hold),
         ("team_buy_hold", trade.team_buy_hold),
@@ -191,7 +204,7 @@ fn holds(trade: &Trade<'_>) -> Vec<Hold> {
         .collect()
 }
 
-fn ship_to(trade: &Trade<'_>) -> ShipTo {
+fn ship_to<S>(trade: &Trade<'_, S>) -> ShipTo {
     let personal = |field: &Option<Text<'_>>| {
         text(field.as_ref()).map(|text| Personal::new(words::personal_form(text), text))
     };
@@ -217,68 +230,62 @@ fn ship_to(trade: &Trade<'_>) -> ShipTo {
 }
 
 /// Discounts by name. A discount of the whole trade bears its id, one of a line the line's.
-fn promotions(trade: &Trade<'_>, extensions: &mut Extensions) -> Result<Vec<Promotion>> {
+fn promotions<S>(trade: &Trade<'_, S>, extensions: &mut Extensions) -> Result<Vec<Promotion>> {
     let path = "promotion_details";
-    let raws =
-        items(trade.promotion_details, "promotion_detail").map_err(|error| error.within(path))?;
-    let mut promotions = Vec::with_capacity(raws.len());
+    let Some(list) = trade.promotion_details else { return Ok(Vec::new()) };
     let mut others = Vec::new();
-    for (index, raw) in raws.into_iter().enumerate() {
-        let within = |error: Error| error.within(&format!("{path}[{index}]"));
-        let detail: PromotionDetail<'_> = object(raw).map_err(within)?;
-        let mut other = rest::rest::<PromotionDetail<'_>>(raw).map_err(within)?;
+    let items = |raw| items(raw, "promotion_detail");
+    let promotions = list.each(path, items, |read: WithRest<'_, PromotionDetail<'_>>| {
+        let detail = read.known;
+        let mut other = rest::kept(read.rest)?;
         let id = owned(detail.promotion_id.as_ref());
         if !other.is_empty() {
             other.extend(id.clone().map(|id| ("promotion_id".to_owned(), id.into())));
             others.push(Value::Object(other.into_iter().collect()));
         }
-        promotions.push(Promotion {
+        Ok(Promotion {
             id,
             name: owned(detail.promotion_name.as_ref()).unwrap_or_default(),
             discount: detail.discount_fee.map_or(Minor::ZERO, |fee| fee.0),
             payer: None,
             line_id: detail.id.filter(|id| *id != trade.tid).map(|id| id.0.to_owned()),
             description: owned(detail.promotion_desc.as_ref()),
-        });
-    }
+        })
+    })?;
     if !others.is_empty() {
         extensions.insert(path.to_owned(), Value::Array(others));
     }
     Ok(promotions)
 }
 
-fn payments(trade: &Trade<'_>, paid: Minor) -> Vec<Payment> {
-    let number = owned(trade.alipay_no.as_ref());
-    let is_there = paid != Minor::ZERO && number.is_some();
-    let payment = Payment { method: "alipay".to_owned(), number, amount: Some(paid) };
-    is_there.then_some(payment).into_iter().collect()
+fn payments<S>(trade: &Trade<'_, S>, paid: Minor) -> Vec<Payment> {
+    let number = owned(trade.alipay_no.as_ref()).filter(|_| paid != Minor::ZERO);
+    let payment =
+        |number| Payment { method: "alipay".to_owned(), number: Some(number), amount: Some(paid) };
+    number.map(payment).into_iter().collect()
 }
 
-fn invoice(trade: &Trade<'_>) -> Option<Invoice> {
+fn invoice<S>(trade: &Trade<'_, S>) -> Option<Invoice> {
     let title = owned(trade.invoice_name.as_ref()).map(Sealed::new);
     let kind = owned(trade.invoice_kind.as_ref());
     (title.is_some() || kind.is_some()).then_some(Invoice { title, kind })
 }
 
-/// Parcels, from what their lines say of them.
-fn shipments(subs: &[(SubOrder<'_>, Line)]) -> Vec<Shipment> {
-    let mut shipments: Vec<Shipment> = Vec::new();
-    for (sub, line) in subs {
-        let Some(number) = text(sub.invoice_no.as_ref()) else { continue };
-        let carrier = text(sub.logistics_company.as_ref()).unwrap_or_default();
-        let same = |parcel: &&mut Shipment| parcel.number == number && parcel.carrier == carrier;
-        if let Some(parcel) = shipments.iter_mut().find(same) {
-            parcel.line_ids.push(line.line_id.clone());
-            continue;
-        }
-        shipments.push(Shipment {
-            carrier: carrier.to_owned(),
-            number: number.to_owned(),
-            line_ids: vec![line.line_id.clone()],
-            at: at(sub.consign_time),
-        });
+/// Adds what a sub-order says of its parcel.
+fn ship(shipments: &mut Vec<Shipment>, sub: &SubOrder<'_>, line_id: &str) {
+    let Some(number) = text(sub.invoice_no.as_ref()) else { return };
+    let carrier = text(sub.logistics_company.as_ref()).unwrap_or_default();
+    let same = |parcel: &&mut Shipment| parcel.number == number && parcel.carrier == carrier;
+    if let Some(parcel) = shipments.iter_mut().find(same) {
+        parcel.line_ids.push(line_id.to_owned());
+        return;
     }
-    shipments
+    shipments.push(Shipment {
+        carrier: carrier.to_owned(),
+        number: number.to_owned(),
+        line_ids: vec![line_id.to_owned()],
+        at: at(sub.consign_time),
+    });
 }
 
 /// An id, where there is one: in number fields 0 is none.

@@ -3,16 +3,16 @@
 use super::normalize::{at, id, owned, required, text};
 use super::wire::{self, Raw, object};
 use super::{rest, words};
-use crate::contract::Result;
 use crate::contract::model::{OrderId, Refund, RefundId, Timestamp};
+use crate::contract::{Result, WithRest};
 
 /// Reads a refund.
 ///
 /// Its version is `modified`; a reply without it has `refund_version`, which is that moment in milliseconds; the oldest
 /// have neither, and then only `created` is known.
 pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
-    let wire: wire::Refund<'_> = object(raw)?;
-    let mut extensions = rest::rest::<wire::Refund<'_>>(raw)?;
+    let WithRest { known: wire, rest } = object::<WithRest<'_, wire::Refund<'_>>>(raw)?;
+    let mut extensions = rest::kept(rest)?;
     let created = required(wire.created, "created")?;
     let version = wire.refund_version.filter(|version| version.0 > 0);
     if let Some(version) = version {

@@ -3,7 +3,7 @@
 //! `UPDATE_FIXTURES=1` writes what comes out as the new expectation; the diff is then the thing to judge.
 
 use super::wire::{self, FullInfo, OneRefund, Raw, Refunds, Trades, items};
-use super::{normalize, normalize_refund};
+use super::{normalize, normalize_refund, orders};
 use crate::contract::Result;
 use crate::contract::model::{
     LineStatus, Minor, Order, OrderStatus, OrderType, PersonalForm, Refund, RefundKind,
@@ -25,9 +25,15 @@ const REFUNDS: &str = include_str!("fixtures/refunds-receive-get-2016-sandbox.js
 const REFUND_2016: &str = include_str!("fixtures/refund-get-2016-sandbox.json");
 const REFUND_2019: &str = include_str!("fixtures/refund-get-2019-jdp-template.json");
 
+/// The trade of an answer. Where one reading of the body is enough, it says the same as one after the other.
 pub(super) fn full(body: &[u8]) -> Result<Order> {
-    let FullInfo { trade } = wire::reply(body)?;
-    normalize::order(trade)
+    let quick = orders::quick(body);
+    let order = wire::reply(body).and_then(|FullInfo { trade }| normalize::order(trade));
+    match &order {
+        Ok(order) => assert!(quick.is_none_or(|quick| *quick == *order)),
+        Err(_) => assert_eq!(quick, None),
+    }
+    order
 }
 
 fn listed(body: &str) -> Vec<Order> {
@@ -99,6 +105,17 @@ fn recorded_refunds_become_the_expected_refunds() {
     let newer = one_refund(REFUND_2019);
     assert_eq!(newer.kind, RefundKind::ReturnGoods);
     expect("refund-get-2019-jdp-template", &newer);
+}
+
+#[test]
+fn an_answer_in_its_usual_form_is_read_once() {
+    for body in [CLOSED, FINISHED] {
+        assert_eq!(*orders::quick(body.as_bytes()).unwrap(), full(body.as_bytes()).unwrap());
+    }
+    for (usual, other) in [("_response", "_answer"), ("\"order\":", "\"orders\":")] {
+        let body = FINISHED.replace(usual, other);
+        assert_eq!(orders::quick(body.as_bytes()), None, "{other}");
+    }
 }
 
 #[test]

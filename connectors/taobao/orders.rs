@@ -3,12 +3,15 @@
 //! The list is newest first and takes a window of at most a day within the last three months. It gives only part of the
 //! fields, so its notices are thin and every order is read whole by `taobao.trade.fullinfo.get`.
 
+use super::envelope::inside;
+use super::list::Items;
 use super::scalars::Id;
-use super::wire::{FullInfo, Raw, TradeChanged, Trades, items, object, reply};
+use super::wire::{FullInfo, Raw, SubOrder, Trade, TradeChanged, Trades, items, object, reply};
 use super::{Taobao, normalize, purchase};
-use crate::contract::model::{OrderId, ShopId, Timestamp};
+use crate::contract::model::{Order, OrderId, ShopId, Timestamp};
 use crate::contract::{
-    ApiRequest, Error, Event, Notice, OrderSource, Page, PollSpec, Result, Session, Suspect, Window,
+    ApiRequest, Error, Event, Notice, OrderSource, Page, PollSpec, Result, Session, Suspect,
+    Window, WithRest,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -68,23 +71,43 @@ impl OrderSource for Taobao {
             .param("tid", id.as_str())
             .param("include_oaid", "true");
         let answer = session.api.call(request).await?;
-        let FullInfo { trade } = reply(&answer.body)?;
-        let read = normalize::order(trade).and_then(|order| {
-            order.check()?;
-            Ok(order)
-        });
-        let event = match read {
-            Ok(order) if order.order_id != *id => return Err(another()),
-            Ok(mut order) => {
-                if self.reads_purchase_orders {
-                    purchase::fill(session, &mut order).await?;
-                }
-                Event::Order(Box::new(order))
+        let mut event = read(&answer.body, id)?;
+        if let Event::Order(order) = &mut event {
+            if order.order_id != *id {
+                return Err(another());
             }
-            Err(error) => suspect(error, Some(id.as_str().to_owned()), trade),
-        };
+            if self.reads_purchase_orders {
+                purchase::fill(session, order).await?;
+            }
+        }
         Ok(Notice { shop: session.shop.clone(), event })
     }
+}
+
+/// The trade of an answer. Only one that cannot be read is read twice: for what is wrong with it, and as it stands.
+fn read(body: &[u8], id: &OrderId) -> Result<Event> {
+    if let Some(order) = quick(body) {
+        return Ok(Event::Order(order));
+    }
+    let FullInfo { trade } = reply(body)?;
+    Ok(match normalize::order(trade).and_then(sound) {
+        Ok(order) => Event::Order(order),
+        Err(error) => suspect(error, Some(id.as_str().to_owned()), trade),
+    })
+}
+
+/// The trade of an answer in its usual form, in one reading of the body; none where anything is wrong.
+pub(super) fn quick(body: &[u8]) -> Option<Box<Order>> {
+    type Whole<'a> = WithRest<'a, Trade<'a, Items<'a, SubOrder<'a>>>>;
+    let FullInfo::<Whole<'_>> { trade } = inside(body)?;
+    normalize::trade(trade).and_then(sound).ok()
+}
+
+/// An order whose sums hold.
+fn sound(order: Order) -> Result<Box<Order>> {
+    let order = Box::new(order);
+    order.check()?;
+    Ok(order)
 }
 
 fn list(window: Window) -> ApiRequest {

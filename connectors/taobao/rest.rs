@@ -5,12 +5,9 @@
 
 use super::wire::{Raw, object};
 use crate::contract::model::Extensions;
-use crate::contract::{Error, Result};
-use serde::Deserialize;
-use serde::de::value::Error as Found;
-use serde::de::{Deserializer, Error as _, Visitor};
-use serde::forward_to_deserialize_any;
+use crate::contract::{Error, Rest, Result};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Largest whole number that every JSON reader keeps.
@@ -18,30 +15,6 @@ const SAFE_INTEGER: i64 = 1 << 53;
 /// TOP's answers are three levels deep.
 const DEPTH_LIMIT: u32 = 16;
 
-/// Parts of names of fields that hold, or may hold, who somebody is: accounts, numbers, addresses, and free text of
-/// buyers. They are not asked for; where they come nevertheless they are left out.
-const PERSONAL: [&str; 20] = [
-    "alipay",
-    "phone",
-    "mobile",
-    "email",
-    "address",
-    "receiver",
-    "nick",
-    "area",
-    "contact",
-    "memo",
-    "message",
-    "seller_name",
-    "buyer_name",
-    "real_name",
-    "id_card",
-    "identity",
-    "cert",
-    "passport",
-    "birth",
-    "attribute",
-];
 /// Names that would be taken for personal and are not: the shop's own name, a switch, a number of points.
 const NOT_PERSONAL: [&str; 3] = ["seller_nick", "has_buyer_message", "alipay_point"];
 /// What a buyer or a distributor wrote to explain a refund.
@@ -49,28 +22,60 @@ const FREE_TEXT: [&str; 2] = ["desc", "refund_desc"];
 /// Change with the clock and not with the trade, so that every reading would be another event.
 const VOLATILE: [&str; 2] = ["can_rate", "seller_can_rate"];
 
-/// The fields of an object beyond those that `T` names.
-pub(super) fn rest<'a, T: Deserialize<'a>>(raw: Raw<'_>) -> Result<Extensions> {
-    let known = field_names::<T>();
-    let mut kept = Extensions::new();
-    let fields: BTreeMap<String, Raw<'_>> = object(raw)?;
-    for (name, raw) in fields {
-        if !known.contains(&name.as_str())
-            && !is_personal(&name)
-            && !VOLATILE.contains(&name.as_str())
-            && let Some(value) = value(raw, 0).map_err(|error| error.within(&name))?
-        {
-            kept.insert(name, value);
+/// What is kept of the fields that a wire struct does not name.
+pub(super) fn kept(mut fields: Rest<'_>) -> Result<Extensions> {
+    fields.retain(|(name, _)| !is_personal(name) && !VOLATILE.contains(&&**name));
+    // Sorted, a name that is there twice stands beside itself; the last one counts.
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut kept = Vec::with_capacity(fields.len());
+    let mut fields = fields.into_iter().peekable();
+    while let Some((name, raw)) = fields.next() {
+        if fields.peek().is_some_and(|(next, _)| *next == name) {
+            continue;
+        }
+        if let Some(value) = value(raw, 0).map_err(|error| error.within(&name))? {
+            kept.push((name.into_owned(), value));
         }
     }
-    Ok(kept)
+    Ok(kept.into_iter().collect())
 }
 
 fn is_personal(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    FREE_TEXT.contains(&name.as_str())
-        || (PERSONAL.iter().any(|part| name.contains(part))
-            && !NOT_PERSONAL.contains(&name.as_str()))
+    let mut name = Cow::Borrowed(name);
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name = name.to_ascii_lowercase().into();
+    }
+    let has_part = |at| name.as_bytes().get(at..).is_some_and(begins_personal);
+    FREE_TEXT.contains(&&*name)
+        || ((0..name.len()).any(has_part) && !NOT_PERSONAL.contains(&&*name))
+}
+
+/// Parts of names of fields that hold, or may hold, who somebody is: accounts, numbers, addresses, and free text of
+/// buyers. They are not asked for; where they come nevertheless they are left out.
+///
+/// By their first four letters, since every name of every order is looked at from each of its letters on.
+fn begins_personal(text: &[u8]) -> bool {
+    let Some((start, rest)) = text.split_first_chunk::<4>() else { return false };
+    match start {
+        b"area" | b"nick" | b"memo" | b"cert" => true,
+        b"alip" => rest.starts_with(b"ay"),
+        b"phon" => rest.starts_with(b"e"),
+        b"mobi" => rest.starts_with(b"le"),
+        b"emai" => rest.starts_with(b"l"),
+        b"addr" => rest.starts_with(b"ess"),
+        b"rece" => rest.starts_with(b"iver"),
+        b"cont" => rest.starts_with(b"act"),
+        b"mess" => rest.starts_with(b"age"),
+        b"sell" => rest.starts_with(b"er_name"),
+        b"buye" => rest.starts_with(b"r_name"),
+        b"real" => rest.starts_with(b"_name"),
+        b"id_c" => rest.starts_with(b"ard"),
+        b"iden" => rest.starts_with(b"tity"),
+        b"pass" => rest.starts_with(b"port"),
+        b"birt" => rest.starts_with(b"h"),
+        b"attr" => rest.starts_with(b"ibute"),
+        _ => false,
+    }
 }
 
 /// A value, or nothing for null, empty text, and TOP's text `null`.
@@ -90,9 +95,9 @@ fn value(raw: Raw<'_>, depth: u32) -> Result<Option<Value>> {
             Some(Value::Array(values))
         }
         Some(b'"') => {
-            let text: String = object(raw)?;
+            let text = unquoted(raw)?;
             (!text.is_empty() && text != "null" && !holds_mobile(&text))
-                .then_some(Value::String(text))
+                .then(|| Value::String(text.into_owned()))
         }
         Some(b't') => Some(Value::Bool(true)),
         Some(b'f') => Some(Value::Bool(false)),
@@ -123,43 +128,94 @@ fn inner_object(raw: Raw<'_>, depth: u32) -> Result<Option<Value>> {
     Ok(Some(Value::Object(kept)))
 }
 
+/// A text, borrowed unless it holds escapes.
+fn unquoted(raw: Raw<'_>) -> Result<Cow<'_, str>> {
+    let inside = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    match inside.filter(|text| !text.as_bytes().contains(&b'\\')) {
+        Some(text) => Ok(Cow::Borrowed(text)),
+        None => object::<String>(raw).map(Cow::Owned),
+    }
+}
+
 /// Whether free-standing in a text there are eleven digits that a mobile number begins like, whatever the field is
 /// called: new fields come without notice.
 fn holds_mobile(text: &str) -> bool {
-    text.split(|letter: char| !letter.is_ascii_digit()).any(|run| {
-        let bytes = run.as_bytes();
-        run.len() == 11 && bytes.first() == Some(&b'1') && matches!(bytes.get(1), Some(b'3'..=b'9'))
-    })
+    let mut runs = text.as_bytes().split(|byte| !byte.is_ascii_digit());
+    text.len() >= 11 && runs.any(|run| run.len() == 11 && matches!(run, [b'1', b'3'..=b'9', ..]))
 }
 
-/// The names of the fields of a wire struct, from its `Deserialize`.
-fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
-    let mut names: &'static [&'static str] = &[];
-    drop(T::deserialize(Names(&mut names)));
-    names
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use serde_json::value::RawValue;
 
-struct Names<'n>(&'n mut &'static [&'static str]);
-
-impl<'de> Deserializer<'de> for Names<'_> {
-    type Error = Found;
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        fields: &'static [&'static str],
-        _: V,
-    ) -> std::result::Result<V::Value, Found> {
-        *self.0 = fields;
-        Err(Found::custom("only the names were wanted"))
+    #[test]
+    fn a_name_with_a_personal_part_anywhere_is_personal() {
+        let parts = [
+            "alipay",
+            "phone",
+            "mobile",
+            "email",
+            "address",
+            "receiver",
+            "nick",
+            "area",
+            "contact",
+            "memo",
+            "message",
+            "seller_name",
+            "buyer_name",
+            "real_name",
+            "id_card",
+            "identity",
+            "cert",
+            "passport",
+            "birth",
+            "attribute",
+        ];
+        for part in parts {
+            for name in
+                [part.to_owned(), format!("a{part}"), format!("{part}s"), part.to_uppercase()]
+            {
+                assert!(is_personal(&name), "{name}");
+            }
+            let cut = [part.strip_prefix(|_| true), part.strip_suffix(|_| true)];
+            assert!(cut.into_iter().flatten().all(|name| !is_personal(name)), "{part}");
+        }
+        for name in ["desc", "refund_desc"] {
+            assert!(is_personal(name), "{name}");
+        }
+        for name in
+            ["seller_nick", "has_buyer_message", "alipay_point", "mark_desc", "title", "", "价"]
+        {
+            assert!(!is_personal(name), "{name}");
+        }
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> std::result::Result<V::Value, Found> {
-        Err(Found::custom("not a struct"))
+    #[test]
+    fn of_a_name_that_is_there_twice_the_last_one_counts() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let (one, none, deep) = (raw("1"), raw("null"), raw(&("[".repeat(20) + &"]".repeat(20))));
+        let fields: Rest<'_> =
+            [("b", &deep), ("a", &one), ("b", &one), ("a", &none), ("c", &none), ("c", &one)]
+                .into_iter()
+                .map(|(name, raw)| (Cow::Borrowed(name), &**raw))
+                .collect();
+        assert_eq!(json!(kept(fields).unwrap()), json!({ "b": 1, "c": 1 }));
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    #[test]
+    fn text_is_read_with_its_escapes_and_mobiles_are_left_out() {
+        let read = |text: &str| {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            value(&raw, 0).unwrap()
+        };
+        assert_eq!(read(r#""a\u4ef7\n""#), Some(json!("a价\n")));
+        assert_eq!(read(r#""价""#), Some(json!("价")));
+        for text in [r#""""#, r#""null""#, r#""打13800000000""#, r#""1380000000\u0030""#, "null"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read(r#""138000000001""#), Some(json!("138000000001")));
     }
 }

@@ -4,8 +4,10 @@
 //! is an object with one array in it, `{"trades":{"trade":[..]}}`, or with one object where there is one item, or, when
 //! simplified, the array alone; an empty list is absent.
 
+use super::envelope::{inside, is_inside};
+use super::list::Listed;
 use super::scalars::{Id, Switch, Text, When, Whole, Yuan};
-use crate::contract::{Error, Result, parse_json};
+use crate::contract::{Error, Result, parse_json, parse_json_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -15,8 +17,11 @@ pub(super) type Raw<'a> = &'a RawValue;
 
 /// Reads the inside of a reply.
 pub(super) fn reply<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
+    if let Some(inside) = inside(body) {
+        return Ok(inside);
+    }
     let fields: BTreeMap<String, Raw<'a>> = parse_json(body)?;
-    match fields.iter().find(|(name, _)| name.ends_with("_response")) {
+    match fields.iter().find(|(name, _)| is_inside(name)) {
         Some((name, inner)) => object(inner).map_err(|error| error.within(name)),
         None => parse_json(body),
     }
@@ -24,7 +29,7 @@ pub(super) fn reply<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
 
 /// Reads one object.
 pub(super) fn object<'a, T: Deserialize<'a>>(raw: Raw<'a>) -> Result<T> {
-    parse_json(raw.get().as_bytes())
+    parse_json_text(raw.get())
 }
 
 /// The items of a list; `item` is the channel's name of one.
@@ -65,9 +70,8 @@ pub(super) struct Refunds<'a> {
 
 /// The inside of `taobao.trade.fullinfo.get`.
 #[derive(Deserialize)]
-pub(super) struct FullInfo<'a> {
-    #[serde(borrow)]
-    pub(super) trade: Raw<'a>,
+pub(super) struct FullInfo<T> {
+    pub(super) trade: T,
 }
 
 /// The inside of `taobao.refund.get`.
@@ -85,9 +89,9 @@ pub(super) struct TradeChanged<'a> {
     pub(super) modified: When,
 }
 
-/// A trade, as far as the canonical order has a place for it.
+/// A trade, as far as the canonical order has a place for it. Its sub-orders are read with it or left as they stand.
 #[derive(Deserialize)]
-pub(super) struct Trade<'a> {
+pub(super) struct Trade<'a, S = Raw<'a>> {
     #[serde(borrow)]
     pub(super) tid: Id<'a>,
     /// The same as text; known, so that it is not kept a second time.
@@ -137,7 +141,7 @@ pub(super) struct Trade<'a> {
     pub(super) is_daixiao: Option<Switch>,
     pub(super) fenxiao_id: Option<Id<'a>>,
     pub(super) distributor_username: Option<Text<'a>>,
-    pub(super) orders: Option<Raw<'a>>,
+    pub(super) orders: Option<S>,
     pub(super) promotion_details: Option<Raw<'a>>,
 }
 
@@ -170,6 +174,10 @@ pub(super) struct SubOrder<'a> {
     pub(super) is_free_gift: Option<Switch>,
 }
 
+impl Listed for SubOrder<'_> {
+    const NAMES: &'static [&'static str] = &["order"];
+}
+
 /// A discount.
 #[derive(Deserialize)]
 pub(super) struct PromotionDetail<'a> {
@@ -179,6 +187,10 @@ pub(super) struct PromotionDetail<'a> {
     pub(super) promotion_name: Option<Text<'a>>,
     pub(super) promotion_desc: Option<Text<'a>>,
     pub(super) discount_fee: Option<Yuan>,
+}
+
+impl Listed for PromotionDetail<'_> {
+    const NAMES: &'static [&'static str] = &["promotion_detail"];
 }
 
 /// A refund.

@@ -20,14 +20,13 @@ pub(super) fn too_large() -> Error {
 }
 
 /// Amounts of the order.
-pub(super) fn of_order(
-    order: &PurchaseOrder<'_>,
+pub(super) fn of_order<S>(
+    order: &PurchaseOrder<'_, S>,
     lines: &[Line],
     status: OrderStatus,
 ) -> Result<Amounts> {
-    let gross = |line: &Line| line.unit_price.checked_mul(i64::from(line.quantity));
-    let goods = lines.iter().map(gross).collect::<Option<Vec<_>>>();
-    let goods = goods.and_then(Minor::checked_sum).ok_or_else(too_large)?;
+    let goods = sum(lines, |line| line.unit_price.checked_mul(i64::from(line.quantity)));
+    let goods = goods.ok_or_else(too_large)?;
     let total = order.total_fee.0;
     let freight = order.post_fee.map_or(Minor::ZERO, |fee| fee.0);
     let payable = total.checked_add(freight).ok_or_else(too_large)?;
@@ -51,12 +50,15 @@ pub(super) fn of_order(
     Ok(Amounts { goods, discount, freight, adjustment, payable, paid, ..Amounts::default() })
 }
 
+/// The sum of an amount of every line; none where a line has none, or where it is too large.
+fn sum(lines: &[Line], amount: impl Fn(&Line) -> Option<Minor>) -> Option<Minor> {
+    lines.iter().try_fold(Minor::ZERO, |sum, line| sum.checked_add(amount(line)?))
+}
+
 /// Refuses a total that the parts do not make and that no other figure supports.
-fn check_total(order: &PurchaseOrder<'_>, lines: &[Line], payable: Minor) -> Result<()> {
-    let sum = |amounts: Option<Vec<Minor>>| amounts.and_then(Minor::checked_sum);
-    let owed = sum(Some(lines.iter().map(|line| line.payable).collect()));
-    let owed = owed.ok_or_else(too_large)?;
-    let after_changes = sum(lines.iter().map(|line| line.purchase_payable).collect());
+fn check_total<S>(order: &PurchaseOrder<'_, S>, lines: &[Line], payable: Minor) -> Result<()> {
+    let owed = sum(lines, |line| Some(line.payable)).ok_or_else(too_large)?;
+    let after_changes = sum(lines, |line| line.purchase_payable);
     let total = order.total_fee.0;
     let is_paid = order.distributor_payment.is_some_and(|fee| fee.0 == payable);
     if total == owed || after_changes == Some(total) || is_paid {

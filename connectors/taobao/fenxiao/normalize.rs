@@ -3,6 +3,7 @@
 //! Amounts are between supplier and distributor: a line's price is what the supplier asks, `payable` what the distributor
 //! owes with postage. What the consumer pays the distributor is in `extensions`. How sums are made is told in `amounts`.
 
+use super::super::list::List;
 use super::super::normalize::{at, id, owned, required, text};
 use super::super::wire::{Raw, object};
 use super::super::{rest, words};
@@ -14,15 +15,22 @@ use crate::contract::model::{
     Payment, Personal, PersonalForm, Refund, RefundId, RefundKind, RefundPhase, RefundStatus,
     Seller, ShipTo, Shipment, Shipping, Times,
 };
-use crate::contract::{Error, Result, Sealed};
+use crate::contract::{Error, Result, Sealed, WithRest};
 
 /// Reads a purchase order.
 pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
-    let order: PurchaseOrder<'_> = object(raw)?;
-    let extensions = rest::rest::<PurchaseOrder<'_>>(raw)?;
+    purchase_order::<Raw<'_>>(object(raw)?)
+}
+
+/// Normalizes a purchase order.
+pub(super) fn purchase_order<'a, S: List<'a, Part<'a>>>(
+    read: WithRest<'a, PurchaseOrder<'a, S>>,
+) -> Result<Order> {
+    let WithRest { known: mut order, rest } = read;
+    let extensions = rest::kept(rest)?;
     let order_id = OrderId::try_new(order.fenxiao_id.0).map_err(|error| error.at("fenxiao_id"))?;
     let status = order_status(&order.status.0);
-    let lines = lines(&order)?;
+    let lines = lines(order.sub_purchase_orders.take())?;
     let amounts = amounts::of_order(&order, &lines, status)?;
     let is_held = status == OrderStatus::OnHold;
     Ok(Order {
@@ -102,19 +110,14 @@ fn line_status(word: &str) -> LineStatus {
     }
 }
 
-fn lines(order: &PurchaseOrder<'_>) -> Result<Vec<Line>> {
-    let path = "sub_purchase_orders";
-    let raws = items(order.sub_purchase_orders, &PART).map_err(|error| error.within(path))?;
-    let mut lines = Vec::with_capacity(raws.len());
-    for (index, raw) in raws.into_iter().enumerate() {
-        lines.push(line(raw).map_err(|error| error.within(&format!("{path}[{index}]")))?);
-    }
-    Ok(lines)
+fn lines<'a>(parts: Option<impl List<'a, Part<'a>>>) -> Result<Vec<Line>> {
+    let Some(parts) = parts else { return Ok(Vec::new()) };
+    parts.each("sub_purchase_orders", |raw| items(raw, &PART), line)
 }
 
-fn line(raw: Raw<'_>) -> Result<Line> {
-    let part: Part<'_> = object(raw)?;
-    let mut extensions = rest::rest::<Part<'_>>(raw)?;
+fn line(read: WithRest<'_, Part<'_>>) -> Result<Line> {
+    let WithRest { known: part, rest } = read;
+    let mut extensions = rest::kept(rest)?;
     let fen = [
         ("tc_discount_fee_fen", part.tc_discount_fee),
         ("tc_adjust_fee_fen", part.tc_adjust_fee),
@@ -142,15 +145,15 @@ fn line(raw: Raw<'_>) -> Result<Line> {
         return Err(Error::malformed("expected at most price * num").at("total_fee"));
     }
     let sku_id = id(part.sku_id);
-    let item_code = owned(part.item_outer_id.as_ref());
+    let item_code = text(part.item_outer_id.as_ref());
     let merchant_sku =
-        owned(part.sku_outer_id.as_ref()).or_else(|| item_code.filter(|_| sku_id.is_none()));
+        text(part.sku_outer_id.as_ref()).or_else(|| item_code.filter(|_| sku_id.is_none()));
     let word = text(part.status.as_ref());
     Ok(Line {
         line_id: part.fenxiao_id.0.to_owned(),
         product_id: id(part.item_id),
         sku_id,
-        merchant_sku,
+        merchant_sku: merchant_sku.map(str::to_owned),
         title: owned(part.title.as_ref()).unwrap_or_default(),
         properties: owned(part.sku_properties.as_ref()),
         quantity,
@@ -168,15 +171,15 @@ fn line(raw: Raw<'_>) -> Result<Line> {
     })
 }
 
-fn payments(order: &PurchaseOrder<'_>, paid: Minor) -> Vec<Payment> {
-    let number = owned(order.alipay_no.as_ref());
-    let is_there = paid != Minor::ZERO && number.is_some();
-    let payment = Payment { method: "alipay".to_owned(), number, amount: Some(paid) };
-    is_there.then_some(payment).into_iter().collect()
+fn payments<S>(order: &PurchaseOrder<'_, S>, paid: Minor) -> Vec<Payment> {
+    let number = owned(order.alipay_no.as_ref()).filter(|_| paid != Minor::ZERO);
+    let payment =
+        |number| Payment { method: "alipay".to_owned(), number: Some(number), amount: Some(paid) };
+    number.map(payment).into_iter().collect()
 }
 
 /// A purchase order has one parcel.
-fn shipments(order: &PurchaseOrder<'_>, lines: &[Line]) -> Vec<Shipment> {
+fn shipments<S>(order: &PurchaseOrder<'_, S>, lines: &[Line]) -> Vec<Shipment> {
     let Some(number) = owned(order.logistics_id.as_ref()) else { return Vec::new() };
     vec![Shipment {
         carrier: owned(order.logistics_company_name.as_ref()).unwrap_or_default(),
@@ -207,8 +210,8 @@ fn ship_to(receiver: &Receiver<'_>) -> ShipTo {
 
 /// Reads a refund of a part of a purchase order.
 pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
-    let wire: wire::Refund<'_> = object(raw)?;
-    let extensions = rest::rest::<wire::Refund<'_>>(raw)?;
+    let WithRest { known: wire, rest } = object::<WithRest<'_, wire::Refund<'_>>>(raw)?;
+    let extensions = rest::kept(rest)?;
     let (kind, phase) = match wire.refund_flow_type.map(|flow| flow.0) {
         Some(1 | 4) => (RefundKind::MoneyOnly, Some(RefundPhase::OnSale)),
         Some(2 | 5) => (RefundKind::ReturnGoods, Some(RefundPhase::OnSale)),

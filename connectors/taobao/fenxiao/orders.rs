@@ -3,12 +3,13 @@
 //! A window is of the time of change (`update_time_type`), at most seven days, and its ends have the names of the other
 //! kind. There is no `has_next`; pages are counted by `total_results`.
 
+use super::super::envelope::inside;
 use super::super::orders::{HORIZON, another, ends, missing, notices, suspect};
 use super::super::scalars::{Id, Whole};
 use super::super::wire::{Raw, object, reply};
-use super::wire::{ORDER, Orders, items};
+use super::wire::{ORDER, Orders, Read, items};
 use super::{Fenxiao, PAGE_SIZE, WEEK, normalize};
-use crate::contract::model::OrderId;
+use crate::contract::model::{Order, OrderId};
 use crate::contract::{
     ApiRequest, Error, ErrorKind, Event, Notice, OrderSource, Page, PollSpec, Result, Session,
     Window,
@@ -35,13 +36,15 @@ impl OrderSource for Fenxiao {
     async fn page(&self, session: &Session<'_>, window: Window, page: u32) -> Result<Page> {
         let answer = session.api.call(list(window, page, PAGE_SIZE)).await?;
         let raws = in_list(&answer.body)?;
-        Ok(notices(session.shop, raws.into_iter().map(|raw| event(raw, id_of(raw)))))
+        Ok(notices(session.shop, raws.into_iter().map(|raw| event(raw, || id_of(raw)))))
     }
 
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let answer = session.api.call(one(id)).await?;
-        let raw = only(&answer.body)?;
-        let event = event(raw, Some(id.to_string()));
+        let event = match quick(&answer.body) {
+            Some(order) => Event::Order(Box::new(order)),
+            None => event(only(&answer.body)?, || Some(id.to_string())),
+        };
         if let Event::Order(order) = &event
             && order.order_id != *id
         {
@@ -60,6 +63,13 @@ pub(super) fn one(id: &OrderId) -> ApiRequest {
 pub(super) fn only(body: &[u8]) -> Result<Raw<'_>> {
     let missing = || Error::new(ErrorKind::Rejected, "channel has no such purchase order");
     in_list(body)?.into_iter().next().ok_or_else(missing)
+}
+
+/// The same, normalized, in one reading. None where it cannot be: then it is read again, for what is wrong with it.
+pub(super) fn quick(body: &[u8]) -> Option<Order> {
+    let Read { purchase_orders } = inside(body)?;
+    let order = normalize::purchase_order(purchase_orders.0.into_iter().next()?).ok()?;
+    order.check().is_ok().then_some(order)
 }
 
 /// The count of a list.
@@ -85,11 +95,11 @@ fn list(window: Window, page: u32, size: u32) -> ApiRequest {
         .param("page_size", size.to_string())
 }
 
-fn event(raw: Raw<'_>, id: Option<String>) -> Event {
+fn event(raw: Raw<'_>, id: impl FnOnce() -> Option<String>) -> Event {
     let read = normalize::order(raw).and_then(|order| order.check().map(|()| order));
     match read {
         Ok(order) => Event::Order(Box::new(order)),
-        Err(error) => suspect(error, id, raw),
+        Err(error) => suspect(error, id(), raw),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Newer documents of the channel name a purchase order `top_dp_order_do` and its part `sub_order_detail`; whether its
 //! answers changed with them is not confirmed, so both names are read.
 
+use super::super::list::{Items, Listed};
 use super::super::scalars::{Id, Text, When, Whole, Yuan};
 use super::super::wire::{Raw, object};
 use crate::contract::{Error, Result};
@@ -45,9 +46,16 @@ pub(super) struct Orders<'a> {
     pub(super) purchase_orders: Option<Raw<'a>>,
 }
 
-/// A purchase order.
+/// The same, read in one go.
 #[derive(Deserialize)]
-pub(super) struct PurchaseOrder<'a> {
+pub(super) struct Read<'a> {
+    #[serde(borrow)]
+    pub(super) purchase_orders: Items<'a, PurchaseOrder<'a, Items<'a, Part<'a>>>>,
+}
+
+/// A purchase order. Its parts are read with it or left as they stand.
+#[derive(Deserialize)]
+pub(super) struct PurchaseOrder<'a, S = Raw<'a>> {
     #[serde(borrow)]
     pub(super) fenxiao_id: Id<'a>,
     pub(super) tc_order_id: Option<Id<'a>>,
@@ -72,10 +80,14 @@ pub(super) struct PurchaseOrder<'a> {
     pub(super) logistics_company_name: Option<Text<'a>>,
     pub(super) logistics_id: Option<Text<'a>>,
     pub(super) receiver: Option<Receiver<'a>>,
-    pub(super) sub_purchase_orders: Option<Raw<'a>>,
+    pub(super) sub_purchase_orders: Option<S>,
     /// What people wrote to each other.
     #[expect(dead_code, reason = "known, so that it is not kept")]
     order_messages: Option<Raw<'a>>,
+}
+
+impl<S> Listed for PurchaseOrder<'_, S> {
+    const NAMES: &'static [&'static str] = &ORDER;
 }
 
 /// Where it goes.
@@ -114,6 +126,10 @@ pub(super) struct Part<'a> {
     pub(super) tc_discount_fee: Option<Whole>,
     pub(super) tc_adjust_fee: Option<Whole>,
     pub(super) discount_fee: Option<Whole>,
+}
+
+impl Listed for Part<'_> {
+    const NAMES: &'static [&'static str] = &PART;
 }
 
 /// The inside of `taobao.fenxiao.refund.query`.
