@@ -12,9 +12,11 @@ mod event;
 pub mod explain;
 pub mod mistakes;
 pub mod model;
+pub(crate) mod names;
 mod secret;
 pub mod sign;
 mod stream;
+pub(crate) mod tape;
 mod webhook;
 mod with_rest;
 

@@ -1,7 +1,9 @@
 //! From the bytes of an answer to its fields.
 
-use super::wire::{Node, Record};
+use super::row::{self, Row};
+use super::wire::Record;
 use super::{Charset, repair};
+use crate::contract::tape::Kind;
 use crate::contract::{Error, ErrorKind, Result, parse_json};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -24,12 +26,19 @@ pub(super) fn read(charset: Charset, body: &[u8]) -> Result<Record> {
     } else {
         json(&repair::decode(charset, body)?)?
     };
-    match root {
-        Node::Map(fields) => Ok(Record(without_root(fields))),
-        Node::Empty | Node::Text(_) | Node::List(_) | Node::Fraction => {
-            Err(Error::malformed("answer is no record"))
-        }
-    }
+    Record::of_answer(root).ok_or_else(|| Error::malformed("answer is no record"))
+}
+
+/// Whether an answer is plain JSON that says that all is well: most are, and it need not be taken apart to be judged.
+pub(super) fn is_well(charset: Charset, body: &[u8]) -> bool {
+    let is_well = |text: &str| {
+        let tape = row::checked(text, |_, _| {})?;
+        let mut fields = tape.inside(row::record_of(&tape)?);
+        let (_, code) = fields.find(|(_, item)| item.name(text) == "errorCode")?;
+        Some(matches!(code.kind, Kind::Whole | Kind::Text) && code.value(text) == "0")
+    };
+    let text = repair::decode(charset, body.trim_ascii());
+    text.ok().and_then(|text| is_well(&text)).unwrap_or_default()
 }
 
 fn is_html(body: &[u8]) -> bool {
@@ -52,72 +61,57 @@ fn said_charset(body: &[u8]) -> Option<Charset> {
     (declares(b"gb2312") || declares(b"gbk") || declares(b"gb18030")).then_some(Charset::Gbk)
 }
 
-/// The only record of an answer that has a root: it is named as the channel likes.
-fn without_root(mut fields: Vec<(String, Node)>) -> Vec<(String, Node)> {
-    match fields.pop() {
-        Some((_, Node::Map(inner))) if fields.is_empty() => inner,
-        Some(last) => {
-            fields.push(last);
-            fields
-        }
-        None => fields,
+fn json(text: &str) -> Result<Row> {
+    if let Some(row) = Row::plain(text) {
+        return Ok(row);
     }
-}
-
-fn json(text: &str) -> Result<Node> {
     match serde_json::from_str(text) {
-        Ok(node) => Ok(node),
+        Ok(row) => Ok(row),
         Err(_) => parse_json(repair::json(text).as_bytes()),
     }
 }
 
-/// An element that is being read.
-#[derive(Default)]
+/// An element that is being read, and what stands in it besides elements.
 struct Element {
-    name: String,
+    place: usize,
     text: String,
-    fields: Vec<(String, Node)>,
-}
-
-impl Element {
-    fn end(self) -> Result<(String, Node)> {
-        if self.fields.is_empty() {
-            return Ok((self.name, Node::Text(self.text)));
-        }
-        if !self.text.trim().is_empty() {
-            return Err(Error::malformed("not valid XML"));
-        }
-        Ok((self.name, Node::Map(self.fields)))
-    }
 }
 
 /// The root element's content, as the only field of a record.
-fn xml(text: &str) -> Result<Node> {
+fn xml(text: &str) -> Result<Row> {
     let wrong = || Error::malformed("not valid XML");
     let mut reader = Reader::from_str(text);
+    let mut row = Row::default();
+    let whole = row.tape.put(Kind::Map, 0..0, 0..0).ok_or_else(wrong)?;
     let mut open: Vec<Element> = Vec::new();
-    let mut root = None;
+    let mut has_root = false;
     loop {
         match reader.read_event().map_err(|_| wrong())? {
             Event::Start(start) => {
-                if root.is_some() || open.len() >= DEPTH_LIMIT {
+                if open.len() >= DEPTH_LIMIT || (open.is_empty() && has_root) {
                     return Err(wrong());
                 }
-                let name = start.name().as_ref().to_owned();
-                let name = String::from_utf8(name.into()).map_err(|_| wrong())?;
-                open.push(Element { name, ..Element::default() });
+                has_root = true;
+                let name = row.write(start.name().as_ref());
+                let place = row.tape.put(Kind::Map, name, 0..0).ok_or_else(wrong)?;
+                open.push(Element { place, text: String::new() });
             }
             Event::Empty(start) => {
-                let name = start.name().as_ref().to_owned();
-                let name = String::from_utf8(name.into()).map_err(|_| wrong())?;
-                open.last_mut().ok_or_else(wrong)?.fields.push((name, Node::Empty));
+                if open.is_empty() {
+                    return Err(wrong());
+                }
+                let name = row.write(start.name().as_ref());
+                row.tape.put(Kind::Null, name, 0..0).ok_or_else(wrong)?;
             }
             Event::End(_) => {
-                let ended = open.pop().ok_or_else(wrong)?.end()?;
-                match open.last_mut() {
-                    Some(parent) => parent.fields.push(ended),
-                    None => root = Some(ended),
+                let Element { place, text } = open.pop().ok_or_else(wrong)?;
+                let is_plain = row.tape.len() == place + 1;
+                if !is_plain && !text.trim().is_empty() {
+                    return Err(wrong());
                 }
+                let (kind, value) =
+                    if is_plain { (Kind::Text, row.write(&text)) } else { (Kind::Map, 0..0) };
+                row.tape.set(place, kind, value).ok_or_else(wrong)?;
             }
             Event::Text(text) => match open.last_mut() {
                 Some(element) => element.text.push_str(&text.xml10_content()),
@@ -141,8 +135,9 @@ fn xml(text: &str) -> Result<Node> {
             Event::Eof => break,
         }
     }
-    if !open.is_empty() {
+    if !open.is_empty() || !has_root {
         return Err(wrong());
     }
-    Ok(Node::Map(vec![root.ok_or_else(wrong)?]))
+    row.tape.set(whole, Kind::Map, 0..0).ok_or_else(wrong)?;
+    Ok(row)
 }

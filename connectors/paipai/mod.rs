@@ -28,6 +28,7 @@ mod refunds;
 mod repair;
 #[cfg(test)]
 mod repair_tests;
+mod row;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
 mod sign_tests;
@@ -195,6 +196,9 @@ impl Connector for Paipai {
 
     fn classify(&self, reply: &ApiReply) -> Result<()> {
         classify_status(reply.status)?;
+        if body::is_well(self.charset, &reply.body) {
+            return Ok(());
+        }
         errors::judge(&body::read(self.charset, &reply.body)?, &self.errors)
     }
 

@@ -1,6 +1,6 @@
 //! From a deal to an order.
 
-use super::wire::{Record, needed};
+use super::wire::{Record, UNSET, needed};
 use super::{CHANNEL, amounts, words};
 use crate::contract::model::{
     Buyer, Extensions, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType, Payment,
@@ -10,61 +10,69 @@ use crate::contract::{Error, Result, Sealed};
 
 /// Names of a deal's list of items: in the detail, and in some lists.
 const ITEMS: [&str; 2] = ["itemList", "itemListNew"];
-/// Fields of a deal that a canonical field holds, or that say what another says in words.
-const DEAL: [&str; 31] = [
-    "errorCode",
-    "errorMessage",
-    "dealCode",
-    "dealState",
-    "dealPayType",
-    "tenpayCode",
-    "freight",
-    "dealPayFeeTotal",
-    "couponFee",
-    "buyerRecvRefund",
-    "createTime",
-    "payTime",
-    "dealEndTime",
-    "sellerConsignmentTime",
-    "lastUpdateTime",
-    "lastUpStringTime",
-    "dealNote",
-    "hasInvoice",
-    "invoiceTitle",
-    "invoiceContent",
-    "transportType",
-    "wuliuCompany",
-    "wuliuCode",
-    "dealDesc",
-    "sellerUin",
-    "dealStateDesc",
-    "dealTypeDesc",
-    "dealPayTypeDesc",
-    "dealRateStateDesc",
-    "transportTypeDesc",
-    "totalCash",
-];
-/// Fields of an item that a canonical field holds; `availableAction` is what may be done
-/// just now and says nothing of its own.
-const ITEM: [&str; 15] = [
-    "availableAction",
-    "dealSubCode",
-    "itemCode",
-    "skuId",
-    "stockLocalCode",
-    "stockAttr",
-    "itemName",
-    "itemDealPrice",
-    "itemAdjustPrice",
-    "itemDiscountFee",
-    "itemDealCount",
-    "refundState",
-    "refundStateDesc",
-    "itemDealState",
-    "itemDealStateDesc",
-];
 /// How names of fields begin that hold who somebody is: accounts, addresses, free text of buyers.
 const PERSONAL: [&str; 5] = ["buyer", "receiver", "account", "invoice", "leaveWord"];
+
+/// Whether a canonical field holds a field of a deal, or it says what another says in words.
+fn is_known(name: &str) -> bool {
+    matches!(
+        name,
+        "errorCode"
+            | "errorMessage"
+            | "dealCode"
+            | "dealState"
+            | "dealPayType"
+            | "tenpayCode"
+            | "freight"
+            | "dealPayFeeTotal"
+            | "couponFee"
+            | "buyerRecvRefund"
+            | "createTime"
+            | "payTime"
+            | "dealEndTime"
+            | "sellerConsignmentTime"
+            | "lastUpdateTime"
+            | "lastUpStringTime"
+            | "dealNote"
+            | "hasInvoice"
+            | "invoiceTitle"
+            | "invoiceContent"
+            | "transportType"
+            | "wuliuCompany"
+            | "wuliuCode"
+            | "dealDesc"
+            | "sellerUin"
+            | "dealStateDesc"
+            | "dealTypeDesc"
+            | "dealPayTypeDesc"
+            | "dealRateStateDesc"
+            | "transportTypeDesc"
+            | "totalCash"
+    )
+}
+
+/// Whether a canonical field holds a field of an item; `availableAction` is what may be done
+/// just now and says nothing of its own.
+fn is_known_of_an_item(name: &str) -> bool {
+    matches!(
+        name,
+        "availableAction"
+            | "dealSubCode"
+            | "itemCode"
+            | "skuId"
+            | "stockLocalCode"
+            | "stockAttr"
+            | "itemName"
+            | "itemDealPrice"
+            | "itemAdjustPrice"
+            | "itemDiscountFee"
+            | "itemDealCount"
+            | "refundState"
+            | "refundStateDesc"
+            | "itemDealState"
+            | "itemDealStateDesc"
+    )
+}
 
 /// Reads a deal of a seller.
 pub(super) fn order(deal: &Record, uin: &str) -> Result<Order> {
@@ -81,7 +89,7 @@ pub(super) fn order(deal: &Record, uin: &str) -> Result<Order> {
     let is_paid = if is_cod { status == OrderStatus::Completed } else { paid.is_some() };
     let lines = lines(deal)?;
     let amounts = amounts::of_deal(deal, &lines, is_paid)?;
-    let mut extensions = rest(deal, &DEAL);
+    let mut extensions = rest(deal, is_known);
     if amounts.freight == Minor::ZERO
         && let Some(freight) = deal.fen("freight")?.filter(|freight| *freight != Minor::ZERO)
     {
@@ -173,7 +181,7 @@ fn line(item: &Record) -> Result<Line> {
     let amounts = amounts::of_line(item)?;
     let product_id = item.id("itemCode")?.map(str::to_owned);
     let sku_id = item.id("skuId")?.map(str::to_owned);
-    let mut extensions = rest(item, &ITEM);
+    let mut extensions = rest(item, is_known_of_an_item);
     let listing_code = item.text("itemLocalCode")?;
     // A listing without variants has one code, its own.
     let merchant_sku = match item.text("stockLocalCode")? {
@@ -216,21 +224,26 @@ fn line(item: &Record) -> Result<Line> {
 /// The address is one line, its parts apart by blanks: province, city, perhaps a district, the rest.
 fn ship_to(deal: &Record) -> Result<ShipTo> {
     let personal = |name| Ok::<_, Error>(deal.text(name)?.map(Personal::plain_or_masked));
-    let address = deal.text("receiverAddress")?.unwrap_or_default();
+    let address = deal.cleaned("receiverAddress")?.unwrap_or_default();
     let mut words = address.split_whitespace();
-    let (province, city, rest) = (words.next(), words.next(), words.collect::<Vec<_>>());
-    let (province, city, district, rest) = match (province, city, rest.as_slice()) {
-        (Some(province), Some(city), [third, rest @ ..]) => {
-            let is_district = !rest.is_empty() && third.ends_with(['区', '县', '市', '旗']);
-            let (district, rest) = if is_district {
-                (Some(*third), rest.join(" "))
-            } else {
-                (None, [&[*third], rest].concat().join(" "))
-            };
+    let (province, city, district, rest) = match (words.next(), words.next(), words.next()) {
+        (Some(province), Some(city), Some(third)) => {
+            let mut rest = String::with_capacity(address.len());
+            let is_district = third.ends_with(['区', '县', '市', '旗']);
+            let after = words.next();
+            let district = Some(third).filter(|_| is_district && after.is_some());
+            let first = if district.is_some() { after } else { Some(third) };
+            let second = if district.is_some() { None } else { after };
+            for word in first.into_iter().chain(second).chain(words) {
+                if !rest.is_empty() {
+                    rest.push(' ');
+                }
+                rest.push_str(word);
+            }
             (Some(province), Some(city), district, rest)
         }
         // Not the shape that is known: all of it is the address.
-        _ => (None, None, None, address.clone()),
+        _ => (None, None, None, address.to_string()),
     };
     Ok(ShipTo {
         name: personal("receiverName")?,
@@ -281,18 +294,12 @@ fn shipments(deal: &Record, at: Option<Timestamp>) -> Result<Vec<Shipment>> {
 }
 
 /// What no canonical field holds, as text: neither empty, nor 0, nor a time that is not yet, nor personal.
-pub(super) fn rest(record: &Record, known: &[&str]) -> Extensions {
-    let mut kept = Extensions::new();
-    for (name, _) in &record.0 {
-        let is_personal = PERSONAL.iter().any(|start| name.starts_with(start));
-        if known.contains(&name.as_str()) || is_personal {
-            continue;
-        }
-        let text = record.text(name).ok().flatten();
-        let is_said = |text: &String| !matches!(text.as_str(), "0" | "1970-01-01 08:00:00");
-        if let Some(text) = text.filter(is_said) {
-            kept.insert(name.clone(), text.into());
-        }
-    }
-    kept
+pub(super) fn rest(record: &Record, is_known: fn(&str) -> bool) -> Extensions {
+    let is_personal = |name: &str| PERSONAL.iter().any(|start| name.starts_with(start));
+    let kept = record.names().filter(|name| !is_known(name) && !is_personal(name));
+    let said = kept.filter_map(|name| {
+        let text = record.cleaned(name).ok().flatten()?;
+        (!matches!(&*text, "0" | UNSET)).then(|| (name.to_owned(), text.into_owned().into()))
+    });
+    said.collect()
 }

@@ -5,22 +5,6 @@ use super::{CHANNEL, normalize, words};
 use crate::contract::model::{OrderId, Refund, RefundId, RefundKind, Timestamp};
 use crate::contract::{Error, Result};
 
-/// Fields that a canonical field holds.
-const KNOWN: [&str; 12] = [
-    "dealSubCode",
-    "tradeRefundId",
-    "refundReqTime",
-    "refundState",
-    "refundStateDesc",
-    "refundReqitemFlag",
-    "refundToBuyer",
-    "refundToBuyerNum",
-    "refundReasonDesc",
-    "lastUpdateTime",
-    "sellerRefundAddr",
-    "sellerUin",
-];
-
 /// The refund's id is the deal's and its own: one is found only by the other.
 pub(super) fn id(deal: &str, own: &str) -> Result<RefundId> {
     RefundId::try_new(&format!("{deal}-{own}")).map_err(|error| error.at("tradeRefundId"))
@@ -82,9 +66,28 @@ pub(super) fn refund(deal: &str, refund: &Record) -> Result<Refund> {
     })
 }
 
+/// Whether a canonical field holds a field of a refund.
+fn is_known(name: &str) -> bool {
+    matches!(
+        name,
+        "dealSubCode"
+            | "tradeRefundId"
+            | "refundReqTime"
+            | "refundState"
+            | "refundStateDesc"
+            | "refundReqitemFlag"
+            | "refundToBuyer"
+            | "refundToBuyerNum"
+            | "refundReasonDesc"
+            | "lastUpdateTime"
+            | "sellerRefundAddr"
+            | "sellerUin"
+    )
+}
+
 /// What the buyer sent back and by whom is one free text, so it is kept as it is said.
 fn extensions(refund: &Record) -> crate::contract::model::Extensions {
-    let mut kept = normalize::rest(refund, &KNOWN);
+    let mut kept = normalize::rest(refund, is_known);
     if let Ok(Some(way)) = refund.text("buyerConsignmentWuliu") {
         kept.insert("buyerConsignmentWuliu".to_owned(), way.into());
     }

@@ -1,120 +1,71 @@
-//! The channel's answers as they are: one tree for JSON and XML, and readers of its fields.
+//! The channel's answers as they are: records of fields, in one shape for JSON and XML.
 //!
 //! Both forms say numbers as text now and then, name their root as they like, and wrap the records of a list in
-//! different ways; the tree evens that out. None of these types has `Debug`: they hold what buyers wrote.
+//! different ways; a record evens that out. It has no `Debug`: it holds what buyers wrote.
 
+use super::row::{self, Row};
 use crate::contract::model::{Minor, Timestamp};
+use crate::contract::tape::{Item, Kind};
 use crate::contract::{Error, Result};
-use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use std::fmt;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What the channel says for "not yet".
-const UNSET: &str = "1970-01-01 08:00:00";
+pub(super) const UNSET: &str = "1970-01-01 08:00:00";
 /// What XML may have around a value. Other control characters are no blanks: they would make another id of one.
 const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 const NOT_TEXT: &str = "expected one text or whole number";
 
-/// A value.
-#[derive(Clone)]
-pub(super) enum Node {
-    /// Null.
-    Empty,
-    /// Text, or a number as its digits stand.
-    Text(String),
-    /// A JSON list.
-    List(Vec<Node>),
-    /// A JSON object, or an XML element with elements in it.
-    Map(Vec<(String, Node)>),
-    /// A number that is not whole, which no field of the channel is.
-    Fraction,
-}
-
 /// The fields of an object, in their order.
 #[derive(Clone)]
-pub(super) struct Record(pub(super) Vec<(String, Node)>);
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<Node, E> {
-        Ok(Node::Empty)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> std::result::Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> std::result::Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> std::result::Result<Node, E> {
-        Ok(Node::Text(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<Node, E> {
-        Ok(Node::Fraction)
-    }
-
-    fn visit_str<E>(self, value: &str) -> std::result::Result<Node, E> {
-        Ok(Node::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> std::result::Result<Node, E> {
-        Ok(Node::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Node::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> std::result::Result<Node, A::Error> {
-        let mut map: Vec<(String, Node)> = Vec::new();
-        while let Some((name, value)) = fields.next_entry::<String, Node>()? {
-            if map.iter().any(|(known, _)| *known == name) {
-                return Err(A::Error::custom("expected each field once"));
-            }
-            map.push((name, value));
-        }
-        Ok(Node::Map(map))
-    }
+pub(super) struct Record {
+    row: Arc<Row>,
+    /// Where the object stands in the row.
+    place: usize,
 }
 
 impl Record {
-    /// A field; one that an XML record has twice is neither.
-    fn field(&self, name: &str) -> Result<Option<&Node>> {
-        let mut found = self.0.iter().filter(|(known, _)| known == name).map(|(_, node)| node);
+    /// The record of an answer; none where the answer is none.
+    pub(super) fn of_answer(row: Row) -> Option<Self> {
+        let place = row::record_of(&row.tape)?;
+        Some(Self { row: Arc::new(row), place })
+    }
+
+    fn at(&self, place: usize) -> Self {
+        Self { row: Arc::clone(&self.row), place }
+    }
+
+    /// A field and its place; one that an XML record has twice is neither.
+    fn field(&self, name: &str) -> Result<Option<(usize, Item)>> {
+        if let Some(names) = self.row.names_of(self.place) {
+            let place = names.find(name, |at| self.row.name_at(self.place + at));
+            let place = place.map(|at| self.place + at);
+            return Ok(place.and_then(|place| Some((place, self.row.tape.get(place)?))));
+        }
+        let fields = self.row.tape.inside(self.place);
+        let mut found = fields.filter(|(_, item)| item.name(&self.row.text) == name);
         match (found.next(), found.next()) {
             (_, Some(_)) => Err(Error::malformed("expected each field once").at(name.to_owned())),
             (field, None) => Ok(field),
         }
     }
 
+    /// Names of the fields.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.row.tape.inside(self.place).map(|(_, item)| item.name(&self.row.text))
+    }
+
     /// Text as it stands, without blanks around it; none where it is empty or missing.
     fn plain(&self, name: &str) -> Result<Option<&str>> {
-        match self.field(name)? {
-            None | Some(Node::Empty) => Ok(None),
-            Some(Node::Text(text)) => {
-                Ok(Some(text.trim_matches(BLANKS)).filter(|text| !text.is_empty()))
+        let Some((_, item)) = self.field(name)? else { return Ok(None) };
+        match item.kind {
+            Kind::Null => Ok(None),
+            Kind::Switch | Kind::Whole | Kind::Text => {
+                let text = item.value(&self.row.text);
+                let text = if has_edges(text) { text.trim_matches(BLANKS) } else { text };
+                Ok(Some(text).filter(|text| !text.is_empty()))
             }
-            Some(Node::List(_) | Node::Map(_) | Node::Fraction) => {
+            Kind::Number | Kind::Escaped | Kind::List | Kind::Map => {
                 Err(Error::malformed(NOT_TEXT).at(name.to_owned()))
             }
         }
@@ -122,17 +73,28 @@ impl Record {
 
     /// Text, without the control characters that come with some.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
-        let clean = |text: &str| {
+        Ok(self.cleaned(name)?.map(Cow::into_owned))
+    }
+
+    /// The same, where it may not be needed.
+    pub(super) fn cleaned(&self, name: &str) -> Result<Option<Cow<'_, str>>> {
+        let Some(text) = self.plain(name)? else { return Ok(None) };
+        let text = if may_have_controls(text) {
             let kept = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
-            text.chars().filter(kept).collect::<String>().trim().to_owned()
+            let text: String = text.chars().filter(kept).collect();
+            Cow::Owned(text.trim().to_owned())
+        } else if has_edges(text) {
+            Cow::Borrowed(text.trim())
+        } else {
+            Cow::Borrowed(text)
         };
-        Ok(self.plain(name)?.map(clean).filter(|text| !text.is_empty()))
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     /// A word of the channel, for example a state: without control characters, or it is none.
     pub(super) fn word(&self, name: &str) -> Result<Option<&str>> {
         let Some(text) = self.plain(name)? else { return Ok(None) };
-        if text.chars().any(char::is_control) {
+        if may_have_controls(text) && text.chars().any(char::is_control) {
             return Err(Error::malformed("expected a word").at(name.to_owned()));
         }
         Ok(Some(text))
@@ -177,27 +139,31 @@ impl Record {
     /// The records of a list, however it wraps them: a JSON list, elements of any name, or the fields of the only record.
     pub(super) fn records(&self, name: &str) -> Result<Vec<Self>> {
         let wrong = || Error::malformed("expected a list of records").at(name.to_owned());
-        match self.field(name)? {
-            None | Some(Node::Empty) => Ok(Vec::new()),
-            Some(Node::Text(text)) if text.trim().is_empty() => Ok(Vec::new()),
-            Some(Node::Text(_) | Node::Fraction) => Err(wrong()),
-            Some(Node::List(items)) => items.iter().map(|item| item.record(name)).collect(),
-            Some(Node::Map(fields)) => {
-                let is_scalar =
-                    |(_, node): &(String, Node)| !matches!(node, Node::Map(_) | Node::List(_));
-                if fields.iter().any(is_scalar) {
-                    return Ok(vec![Self(fields.clone())]);
+        let Some((place, field)) = self.field(name)? else { return Ok(Vec::new()) };
+        let record = |(place, item): (usize, Item)| {
+            if item.kind == Kind::Map { Ok(self.at(place)) } else { Err(wrong()) }
+        };
+        match field.kind {
+            Kind::Null => Ok(Vec::new()),
+            Kind::Switch | Kind::Whole | Kind::Text
+                if field.value(&self.row.text).trim().is_empty() =>
+            {
+                Ok(Vec::new())
+            }
+            Kind::Switch | Kind::Whole | Kind::Text | Kind::Escaped | Kind::Number => Err(wrong()),
+            Kind::List => self.row.tape.inside(place).map(record).collect(),
+            Kind::Map => {
+                if self.row.tape.inside(place).any(|(_, item)| !item.is_container()) {
+                    return Ok(vec![self.at(place)]);
                 }
                 let mut records = Vec::new();
-                for (_, node) in fields {
-                    match node {
-                        Node::List(items) => {
-                            for item in items {
-                                records.push(item.record(name)?);
-                            }
+                for (place, item) in self.row.tape.inside(place) {
+                    if item.kind == Kind::List {
+                        for item in self.row.tape.inside(place) {
+                            records.push(record(item)?);
                         }
-                        Node::Map(_) => records.push(node.record(name)?),
-                        Node::Empty | Node::Text(_) | Node::Fraction => return Err(wrong()),
+                    } else {
+                        records.push(self.at(place));
                     }
                 }
                 Ok(records)
@@ -207,19 +173,20 @@ impl Record {
 
     /// Whether there is a field of that name, with anything in it.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, node)| known == name && !matches!(node, Node::Empty))
+        let mut fields = self.row.tape.inside(self.place);
+        fields.any(|(_, item)| item.kind != Kind::Null && item.name(&self.row.text) == name)
     }
 }
 
-impl Node {
-    fn record(&self, name: &str) -> Result<Record> {
-        match self {
-            Self::Map(fields) => Ok(Record(fields.clone())),
-            Self::Empty | Self::Text(_) | Self::List(_) | Self::Fraction => {
-                Err(Error::malformed("expected a list of records").at(name.to_owned()))
-            }
-        }
-    }
+/// Whether there may be blanks around a text: it does not both begin and end with a visible ASCII character.
+fn has_edges(text: &str) -> bool {
+    let edge = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_graphic);
+    edge(text.as_bytes().first()) || edge(text.as_bytes().last())
+}
+
+/// Whether a text may have control characters: 0xc2 begins those beyond ASCII, and signs like `©` too.
+fn may_have_controls(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_control() || byte == 0xc2)
 }
 
 /// A field that must be there.

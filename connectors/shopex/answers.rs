@@ -4,10 +4,13 @@
 //! in `res` and a text in `data`, and of the shop, with a text in `res`. ShopEx 4.8.5 says `{"result":…,"msg_code":…}`.
 //! HTML, a PHP warning before the JSON, or nothing at all is no answer.
 
+use super::fields::Fields;
+use crate::contract::tape::{Kind, Tape};
 use crate::contract::{ApiReply, Error, ErrorKind, Result, classify_status, parse_json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The shop has a delivery of that number already.
 pub(super) const DELIVERY_EXISTS: &str = "delivery_exists";
@@ -87,6 +90,9 @@ pub(super) enum Answer<'a> {
 /// Judges an answer.
 pub(super) fn classify(reply: &ApiReply) -> Result<()> {
     classify_status(reply.status)?;
+    if Row::read(&reply.body).is_some_and(|row| row.is_done) {
+        return Ok(());
+    }
     let said = read(&reply.body)?;
     match (said.rsp.as_deref(), said.result.as_deref()) {
         (Some("succ" | "running"), _) | (None, Some("success")) => Ok(()),
@@ -138,9 +144,64 @@ pub(super) fn data(body: &[u8]) -> Result<&RawValue> {
     }
 }
 
+/// The record that an answer about one holds, and the text that it stands in.
+pub(super) fn record(body: &[u8]) -> Result<(&str, Result<Fields<'_>>)> {
+    if let Some((text, fields)) = Row::read(body).and_then(Row::record) {
+        return Ok((text, Ok(fields)));
+    }
+    let data = data(body)?;
+    Ok((data.get(), Fields::from_json(data.get().as_bytes())))
+}
+
 /// A refusal of parts, to a call that has none.
 pub(super) fn partly() -> Error {
     Error::new(ErrorKind::Rejected, "channel refuses parts of a call that has no parts")
+}
+
+/// The fields of [`Said`].
+const SAID: [&str; 8] = ["rsp", "res", "err_msg", "data", "result", "msg", "msg_code", "info"];
+
+/// An answer that is plainly written. What is not is read as [`Said`].
+struct Row<'a> {
+    text: &'a str,
+    tape: Tape,
+    /// Whether it says that it is done.
+    is_done: bool,
+    data: Option<usize>,
+}
+
+impl<'a> Row<'a> {
+    fn read(body: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        let tape = Tape::read(text)?;
+        if tape.get(0)?.kind != Kind::Map {
+            return None;
+        }
+        let mut seen = [false; SAID.len()];
+        let (mut rsp, mut result, mut data) = (None, None, None);
+        for (place, item) in tape.inside(0) {
+            let name = item.name(text);
+            let Some(at) = SAID.iter().position(|said| *said == name) else { continue };
+            if std::mem::replace(seen.get_mut(at)?, true) {
+                return None;
+            }
+            match name {
+                "rsp" | "result" if item.kind != Kind::Text => return None,
+                "rsp" => rsp = Some(item.value(text)),
+                "result" => result = Some(item.value(text)),
+                "data" => data = Some(place),
+                _ => {}
+            }
+        }
+        let is_done = matches!((rsp, result), (Some("succ"), None) | (None, Some("success")));
+        Some(Self { text, tape, is_done, data })
+    }
+
+    fn record(self) -> Option<(&'a str, Fields<'a>)> {
+        let place = self.data.filter(|_| self.is_done)?;
+        let text = self.tape.get(place)?.value(self.text);
+        Some((text, Fields::from_row(self.text, &Arc::new(self.tape), place)?))
+    }
 }
 
 fn read(body: &[u8]) -> Result<Said<'_>> {

@@ -12,63 +12,82 @@ use crate::contract::model::{
 use crate::contract::{Error, Result, Sealed};
 use std::collections::BTreeMap;
 
-/// Fields that the order holds, or that say what it says elsewhere.
-const KNOWN: &[&str] = &[
-    "tid",
-    "created",
-    "modified",
-    "lastmodify",
-    "status",
-    "pay_status",
-    "ship_status",
-    "total_goods_fee",
-    "total_trade_fee",
-    "payed_fee",
-    "currency",
-    "shipping_type",
-    "shipping_fee",
-    "invoice_title",
-    "is_cod",
-    "orders",
-    "payment_lists",
-    "promotion_details",
-    "trade_memo",
-    "title",
-    "logistics_no",
-    "logistics_company",
-    "company_name",
-];
-/// What belongs to the call that brought a trade and not to the trade.
-const OF_THE_CALL: &[&str] = &[
-    "node_type",
-    "from_api_v",
-    "to_api_v",
-    "from_node_id",
-    "to_node_id",
-    "app_id",
-    "method",
-    "date",
-    "callback_url",
-    "callback_type",
-    "callback_type_id",
-    "format",
-    "v",
-    "task",
-    "sign",
-    "certi_id",
-    "msg_id",
-    "real_time",
-    "refresh_time",
-    "timestamp",
-    "from_type",
-    "_id",
-    "node_id",
-];
-/// Parts of names of fields that hold who somebody is.
-const PERSONAL: &[&str] =
-    &["buyer_", "receiver_", "email", "mobile", "phone", "address", "account", "memo", "nick"];
-/// Names that would be taken for personal and are not.
-const NOT_PERSONAL: &[&str] = &["buyer_obtain_point_fee", "receiver_time"];
+/// Whether the order holds a field, or it says what another says.
+fn is_known(name: &str) -> bool {
+    matches!(
+        name,
+        "tid"
+            | "created"
+            | "modified"
+            | "lastmodify"
+            | "status"
+            | "pay_status"
+            | "ship_status"
+            | "total_goods_fee"
+            | "total_trade_fee"
+            | "payed_fee"
+            | "currency"
+            | "shipping_type"
+            | "shipping_fee"
+            | "invoice_title"
+            | "is_cod"
+            | "orders"
+            | "payment_lists"
+            | "promotion_details"
+            | "trade_memo"
+            | "title"
+            | "logistics_no"
+            | "logistics_company"
+            | "company_name"
+    )
+}
+
+/// Whether a field belongs to the call that brought a trade and not to the trade.
+fn is_of_the_call(name: &str) -> bool {
+    matches!(
+        name,
+        "node_type"
+            | "from_api_v"
+            | "to_api_v"
+            | "from_node_id"
+            | "to_node_id"
+            | "app_id"
+            | "method"
+            | "date"
+            | "callback_url"
+            | "callback_type"
+            | "callback_type_id"
+            | "format"
+            | "v"
+            | "task"
+            | "sign"
+            | "certi_id"
+            | "msg_id"
+            | "real_time"
+            | "refresh_time"
+            | "timestamp"
+            | "from_type"
+            | "_id"
+            | "node_id"
+    )
+}
+
+/// Whether an item's field is one that its line holds.
+fn is_known_of_an_item(name: &str) -> bool {
+    matches!(
+        name,
+        "iid"
+            | "bn"
+            | "name"
+            | "sku_properties"
+            | "num"
+            | "price"
+            | "sale_price"
+            | "discount_fee"
+            | "total_item_fee"
+            | "item_status"
+    )
+}
 
 /// What members of the family say differently in the same fields.
 #[derive(Debug)]
@@ -142,8 +161,7 @@ pub(super) fn order(trade: &Fields<'_>, dialect: &Dialect) -> Result<Order> {
         },
         distribution: None,
         shipments: shipments(trade),
-        extensions: trade
-            .rest(|name| KNOWN.contains(&name) || OF_THE_CALL.contains(&name) || is_personal(name)),
+        extensions: trade.rest(|name| is_known(name) || is_of_the_call(name) || is_personal(name)),
     })
 }
 
@@ -160,8 +178,24 @@ pub(super) fn required(record: &Fields<'_>, name: &str) -> Result<Timestamp> {
     record.when(name)?.ok_or_else(missing)
 }
 
+/// Whether a field holds who somebody is: a part of its name says so.
 fn is_personal(name: &str) -> bool {
-    PERSONAL.iter().any(|part| name.contains(part)) && !NOT_PERSONAL.contains(&name)
+    let is_part = |at: usize, first: u8| {
+        let rest = name.as_bytes().get(at..).unwrap_or_default();
+        match first {
+            b'a' => rest.starts_with(b"address") || rest.starts_with(b"account"),
+            b'b' => rest.starts_with(b"buyer_"),
+            b'e' => rest.starts_with(b"email"),
+            b'm' => rest.starts_with(b"mobile") || rest.starts_with(b"memo"),
+            b'n' => rest.starts_with(b"nick"),
+            b'p' => rest.starts_with(b"phone"),
+            b'r' => rest.starts_with(b"receiver_"),
+            _ => false,
+        }
+    };
+    name.bytes().enumerate().any(|(at, first)| is_part(at, first))
+        // Names that would be taken for personal and are not.
+        && !matches!(name, "buyer_obtain_point_fee" | "receiver_time")
 }
 
 /// Lines, and when the last object of the order was shipped where the shop says it.
@@ -218,25 +252,13 @@ impl LineIds {
 }
 
 fn line(object: &Fields<'_>, item: &Fields<'_>, at: usize, status: OrderStatus) -> Result<Line> {
-    const KNOWN: &[&str] = &[
-        "iid",
-        "bn",
-        "name",
-        "sku_properties",
-        "num",
-        "price",
-        "sale_price",
-        "discount_fee",
-        "total_item_fee",
-        "item_status",
-    ];
     let quantity = item.units_required("num")?;
     let sent = item.units("sendnum")?;
     let amounts = amounts::of_item(item, quantity)?;
     let word = item.text("item_status").unwrap_or_default();
     let is_gift =
         item.text("item_type") == Some("gift") || (at == 0 && object.text("type") == Some("gift"));
-    let mut extensions = item.rest(|name| KNOWN.contains(&name) || is_personal(name));
+    let mut extensions = item.rest(|name| is_known_of_an_item(name) || is_personal(name));
     if let Some(kind) = object.text("type").filter(|kind| *kind != "goods") {
         extensions.insert("object_type".to_owned(), kind.into());
         extensions

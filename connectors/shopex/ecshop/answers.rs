@@ -1,9 +1,12 @@
 //! What the shop answers: `{"result":…,"msg":…,"info":…}` with HTTP 200, or an SQL error in HTML, also with 200.
 
+use super::super::fields::Fields;
+use crate::contract::tape::{Item, Kind, Tape};
 use crate::contract::{ApiReply, Error, ErrorKind, Result, classify_status, parse_json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What stands in `info` where nothing was found, and where there is nothing to say.
 const NOTHING: &str = "\"true\"";
@@ -61,6 +64,9 @@ struct Said<'a> {
 /// Judges an answer.
 pub(super) fn classify(reply: &ApiReply) -> Result<()> {
     classify_status(reply.status)?;
+    if Row::read(&reply.body).is_some() {
+        return Ok(());
+    }
     let said = read(&reply.body)?;
     match said.result.as_deref() {
         Some("success") => Ok(()),
@@ -72,6 +78,49 @@ pub(super) fn classify(reply: &ApiReply) -> Result<()> {
 /// The data of an answer that [`classify`] let through; none where the shop found nothing.
 pub(super) fn info(body: &[u8]) -> Result<Option<&RawValue>> {
     Ok(read(body)?.info.filter(|info| !matches!(info.get(), NOTHING | "null" | "\"\"")))
+}
+
+/// A plain success. What is anything else is read as [`Said`].
+pub(super) struct Row<'a> {
+    text: &'a str,
+    tape: Tape,
+    info: Option<usize>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        let tape = Tape::read(text)?;
+        if tape.get(0)?.kind != Kind::Map {
+            return None;
+        }
+        let (mut is_done, mut has_msg, mut info) = (false, false, None);
+        for (place, item) in tape.inside(0) {
+            match item.name(text) {
+                "result" if !is_done && item.is_text(text, "success") => is_done = true,
+                "info" if info.is_none() => info = Some(place),
+                "msg" if !has_msg && item.is_text(text, "") => has_msg = true,
+                "result" | "info" | "msg" => return None,
+                _ => {}
+            }
+        }
+        is_done.then_some(Self { text, tape, info })
+    }
+
+    /// The trade of an answer about one order, and the text that it stands in.
+    pub(super) fn trade(self) -> Option<(&'a str, Fields<'a>)> {
+        let info = self
+            .info
+            .filter(|info| self.tape.get(*info).is_some_and(|info| info.kind == Kind::Map))?;
+        let (place, trade) = {
+            let is_trade = |item: Item| item.name(self.text) == "trade";
+            let mut trades = self.tape.inside(info).filter(|(_, item)| is_trade(*item));
+            let (Some(trade), None) = (trades.next(), trades.next()) else { return None };
+            trade
+        };
+        let text = trade.value(self.text);
+        Some((text, Fields::from_row(self.text, &Arc::new(self.tape), place)?))
+    }
 }
 
 fn read(body: &[u8]) -> Result<Said<'_>> {

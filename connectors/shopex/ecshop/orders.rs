@@ -63,13 +63,22 @@ impl OrderSource for Ecshop {
 
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let reply = session.api.call(detail(id)).await?;
-        ecstore::whole(session.shop, id, trade(&reply.body)?, self.0.dialect)
+        ecstore::whole(session.shop, id, record(&reply.body)?, self.0.dialect)
     }
 }
 
 /// The call that reads one order.
 pub(super) fn detail(id: &OrderId) -> ApiRequest {
     request(DETAIL).idempotent().param("order_id", id.as_str())
+}
+
+/// The trade of an answer about one order: its text, and its fields.
+fn record(body: &[u8]) -> Result<(&str, Result<Fields<'_>>)> {
+    if let Some((text, fields)) = answers::Row::read(body).and_then(answers::Row::trade) {
+        return Ok((text, Ok(fields)));
+    }
+    let text = trade(body)?.get();
+    Ok((text, Fields::from_json(text.as_bytes())))
 }
 
 /// The trade of an answer about one order.

@@ -50,7 +50,7 @@ impl OrderSource for Ecstore {
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let request = request(DETAIL).idempotent().param("tid", id.as_str());
         let reply = session.api.call(request).await?;
-        whole(session.shop, id, answers::data(&reply.body)?, self.0.dialect)
+        whole(session.shop, id, answers::record(&reply.body)?, self.0.dialect)
     }
 }
 
@@ -83,15 +83,14 @@ fn changed(raw: Raw<'_>) -> Result<Event> {
     Ok(Event::OrderChanged { id: trade.order_id("tid")?, modified: Some(modified) })
 }
 
-/// A whole trade, as the answer about one order.
+/// A whole trade, as the answer about one order: its text, and its fields.
 pub(in super::super) fn whole(
     shop: &ShopId,
     id: &OrderId,
-    raw: Raw<'_>,
+    (text, fields): (&str, Result<Fields<'_>>),
     dialect: &Dialect,
 ) -> Result<Notice> {
-    let body = raw.get().as_bytes();
-    let read = match Fields::from_json(body) {
+    let read = match fields {
         // What a shop says of an order that it does not have is not documented; it may be an empty trade.
         Ok(trade) if trade.text("tid").is_none() => {
             return Err(Error::new(ErrorKind::Rejected, "channel has no such record"));
@@ -103,7 +102,7 @@ pub(in super::super) fn whole(
             return Err(Error::malformed("channel answered about another record"));
         }
         Ok(order) => Event::Order(Box::new(order)),
-        Err(error) => suspect(error, Some(id.to_string()), body),
+        Err(error) => suspect(error, Some(id.to_string()), text.as_bytes()),
     };
     Ok(Notice { shop: shop.clone(), event })
 }

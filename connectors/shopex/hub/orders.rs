@@ -6,6 +6,7 @@
 
 use super::super::answers;
 use super::super::ecstore::{HORIZON, LONGEST_WINDOW, PAGE_SIZE, page_of, whole, within};
+use super::super::fields::Fields;
 use super::super::wire::{self, Raw, Trades};
 use super::Hub;
 use crate::contract::model::OrderId;
@@ -49,7 +50,9 @@ impl OrderSource for Hub {
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let request = Self::reads(FULLINFO).param("tid", id.as_str());
         let reply = session.api.call(request).await?;
-        whole(session.shop, id, trade_of(answers::data(&reply.body)?)?, self.0.dialect)
+        let text = trade_of(answers::data(&reply.body)?)?.get();
+        let trade = (text, Fields::from_json(text.as_bytes()));
+        whole(session.shop, id, trade, self.0.dialect)
     }
 }
 
