@@ -6,7 +6,6 @@ mod drift;
 mod lane;
 mod queue;
 mod rules;
-mod table;
 mod versions;
 
 pub use command::StockCommand;

@@ -74,7 +74,9 @@ async fn levels_of_different_groups_do_not_share_a_call() {
     assert_eq!(names(&mut queue), ["a1", "a2", "c1"]);
     assert_eq!(names(&mut queue), ["b1", "b2"]);
     assert!(matches!(queue.take(Instant::now(), false), Take::Nothing));
-    ["a1", "a2", "b1", "b2", "c1"].iter().for_each(|sku| queue.done(sku, None));
+    for sku in ["a1", "a2", "b1", "b2", "c1"] {
+        queue.done(sku, None);
+    }
     assert!(queue.groups.is_empty() && queue.skus.is_empty(), "{queue:?}");
 }
 

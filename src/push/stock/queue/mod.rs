@@ -1,12 +1,16 @@
 //! What waits for one shop, without a clock and without I/O: of every SKU the newest level, sold-out ones first, in groups
 //! that may share a call.
 
-use super::table::{Id, Link, List, Named, Table};
+mod table;
+#[cfg(test)]
+mod tests;
+
 use crate::bus::Position;
 use connectors::contract::model::StockLevel;
 use quick_cache::unsync::Cache;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use table::{Id, Link, List, Named, Table};
 use tokio::time::Instant;
 
 /// SKUs of a shop that do not wait and whose newest version this process remembers itself.
@@ -427,6 +431,3 @@ impl Queue {
         first(turn).or_else(|| first(turn.other()))
     }
 }
-
-#[cfg(test)]
-mod tests;
