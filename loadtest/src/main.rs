@@ -28,6 +28,8 @@ enum Command {
     Channels(channels::Args),
     Floor(floor::Args),
     Push(push::Args),
+    #[command(name = "push-floor")]
+    PushFloor(push::FloorArgs),
 }
 
 #[tokio::main]
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Channels(args) => channels::run(args).await,
         Command::Floor(args) => floor::run(args).await,
         Command::Push(args) => push::run(args).await,
+        Command::PushFloor(args) => push::run_floor(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

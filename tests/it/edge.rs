@@ -120,6 +120,51 @@ async fn beyond_its_places_it_says_come_back_and_not_that_the_sender_is_wrong() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bodies_beyond_their_memory_come_back_later_whether_their_length_is_said_or_not() {
+    let gateway = Setup::new("budget")
+        .with("listen.body_limit_bytes = 4096")
+        .with("listen.body_budget_bytes = 8192")
+        .partner("s1")
+        .start()
+        .await;
+    let partner = gateway.partner("s1");
+    // Each is promised memory for its whole body before a byte of it is there.
+    let mut holders = Vec::new();
+    for _ in 0..2 {
+        let head = partner.head(&[b' '; 4096], now_secs(), "application/json");
+        let mut holder = TcpStream::connect(gateway.address()).await.unwrap();
+        holder.write_all(head.as_bytes()).await.unwrap();
+        holders.push(holder);
+    }
+    let metrics = gateway.app.metrics();
+    crate::support::eventually("both are promised", async || {
+        (metrics.http_in_flight.get() == 2).then_some(())
+    })
+    .await;
+    // Of a length that is not said the most is taken for granted.
+    let chunked = partner
+        .head(b"{}", now_secs(), "application/json")
+        .replace("Content-Length: 2", "Transfer-Encoding: chunked");
+    assert!(chunked.contains("chunked"), "{chunked}");
+    for answer in [
+        partner.send(&order("1", MODIFIED)).await,
+        crate::support::exchange(gateway.address(), chunked.as_bytes()).await,
+    ] {
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(
+            answer.has_header("retry-after: 1") && answer.body.contains("bodies"),
+            "{answer:?}"
+        );
+    }
+    drop(holders);
+    crate::support::eventually("there is room again", async || {
+        (partner.send(&order("1", MODIFIED)).await.status == 200).then_some(())
+    })
+    .await;
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn http2_is_spoken_in_cleartext_by_prior_knowledge() {
     let gateway = impatient("h2c").await;
     let stream = TcpStream::connect(gateway.address()).await.unwrap();

@@ -1,6 +1,9 @@
 //! What happens when something is away, slow, or killed: nothing is lost, and nothing is answered before it is true.
 
-use crate::support::{Gateway, Process, Proxy, Setup, eventually, order, redis_url, spawn};
+use crate::support::{
+    Answer, Gateway, Process, Proxy, Setup, eventually, exchange, kafka, order, redis_url, spawn,
+};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -169,8 +172,21 @@ async fn holds(
     value?.starts_with(start).then_some(())
 }
 
+/// Keys and values that a gateway keeps in Redis.
+async fn stored(connection: &mut redis::aio::MultiplexedConnection, prefix: &str) -> Vec<Vec<u8>> {
+    let pattern = format!("{prefix}:*");
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg(pattern).query_async(connection).await.unwrap();
+    let mut stored = Vec::new();
+    for key in keys {
+        let get = redis::cmd("GET").arg(&key).query_async(connection).await;
+        let value: Option<Vec<u8>> = get.expect("texts are all that is there");
+        stored.extend(value.map(|value| [key, value].concat()));
+    }
+    stored
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_it_finishes_what_it_accepted_and_its_log_knows_no_receiver() {
+async fn told_to_end_it_finishes_what_it_accepted_and_nobody_else_knows_a_receiver() {
     let setup = Setup::new("drain").partner("s1");
     let process = Process::start(&setup).await;
     process.ready().await;
@@ -185,8 +201,12 @@ async fn told_to_end_it_finishes_what_it_accepted_and_its_log_knows_no_receiver(
         .collect();
     let mut topic = setup.topic("orders");
     topic.until(20).await;
+    let metrics = process.admin("/metrics").await.body;
+    assert!(metrics.contains("partner"), "{metrics}");
     let (success, log) = process.terminate().await;
     assert!(success, "{log}");
+    let stored = stored(&mut redis().await, &setup.name).await;
+    assert!(stored.len() >= 20, "{stored:?}");
     let mut accepted = 0;
     for answer in sending {
         accepted += usize::from(answer.await.unwrap() == Some(200));
@@ -203,6 +223,9 @@ async fn told_to_end_it_finishes_what_it_accepted_and_its_log_knows_no_receiver(
         "Y2hhbm5lbC1nYXRld2F5LXRlc3",
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
+        assert!(!metrics.contains(secret), "{secret} is in the metrics");
+        let holds = |bytes: &Vec<u8>| bytes.windows(secret.len()).any(|it| it == secret.as_bytes());
+        assert!(!stored.iter().any(holds), "{secret} is in Redis");
     }
     assert!(log.contains("stopped"), "{log}");
 }
@@ -220,4 +243,65 @@ async fn readiness_names_what_is_missing() {
     assert!(metrics.body.contains("gateway_http_connections"), "{}", metrics.body);
     let (success, _) = process.terminate().await;
     assert!(success);
+}
+
+async fn readiness(admin: SocketAddr) -> Answer {
+    let request = b"GET /readyz HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+    exchange(admin, request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_starts_while_kafka_and_redis_are_away_and_is_ready_when_they_come() {
+    let setup = Setup::new("late").partner("s1");
+    // The topics are there from before.
+    setup.clone().start().await.stop().await;
+    let redis = Proxy::to(redis_url().trim_start_matches("redis://")).await;
+    let broker = Proxy::to(&kafka()).await;
+    redis.hold();
+    broker.hold();
+    let gateway = setup
+        .redis(format!("redis://{}", redis.address))
+        .kafka(broker.address.to_string())
+        .with("kafka.create_partitions = 0")
+        .with("store.timeout_ms = 100")
+        .with("intake.deadline_ms = 500")
+        .start()
+        .await;
+    let admin = gateway.app.admin();
+    let answer = readiness(admin).await;
+    let said = answer.json();
+    assert_eq!(answer.status, 503, "{said}");
+    assert_eq!((&said["kafka"], &said["store"]), (&"missing".into(), &"missing".into()), "{said}");
+    assert_eq!(gateway.partner("s1").send(&order("1", MODIFIED)).await.status, 503);
+    redis.release();
+    broker.release();
+    eventually("it is ready", async || (readiness(admin).await.status == 200).then_some(())).await;
+    until_accepted(&gateway, "1").await;
+    assert_eq!(gateway.everything("orders").await.len(), 1);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_ends_it_says_so_to_whoever_asks_whether_it_is_ready() {
+    let setup = Setup::new("ending").kafka(silent().await).with("kafka.create_partitions = 0");
+    let gateway = setup.with("intake.deadline_ms = 2000").partner("s1").start().await;
+    let (admin, partner) = (gateway.app.admin(), gateway.partner("s1"));
+    assert_eq!(readiness(admin).await.json()["shutting_down"], false);
+    let metrics = gateway.app.metrics();
+    // A delivery that Kafka does not acknowledge holds the end up.
+    let held = spawn(async move { partner.send(&order("1", MODIFIED)).await.status });
+    eventually("it is under way", async || (metrics.http_in_flight.get() == 1).then_some(())).await;
+    let asking = async {
+        let answer = eventually("it says so", async || {
+            let answer = readiness(admin).await;
+            (answer.json()["shutting_down"] == true).then_some(answer)
+        })
+        .await;
+        assert!(!held.is_finished(), "it says so while it still works");
+        (answer, readiness(admin).await)
+    };
+    let ((first, second), ()) = tokio::join!(asking, gateway.stop());
+    assert_eq!((first.status, second.status), (503, 503));
+    assert_eq!(second.json()["shutting_down"], true);
+    assert_eq!(held.await.unwrap(), 503);
 }

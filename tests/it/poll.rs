@@ -1,6 +1,8 @@
 //! A channel that does not call: its lists, its details, its watermark, its limits, and the way back.
 
-use crate::support::{Channel, Erp, Gateway, Seen, Setup, eventually, now, redis_url};
+use crate::support::{
+    Channel, Erp, Gateway, Proxy, Seen, Setup, eventually, exchange, now, redis_url,
+};
 use connectors::testkit::Faults;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -59,6 +61,30 @@ async fn orders_and_refunds_are_fetched_whole_and_once_while_more_come_in() {
         .until_such("every refund", |seen| newest(seen).len() == channel.fake.refunds(&shop).len())
         .await;
     assert!(gateway.everything("quarantine").await.is_empty());
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_knows_how_far_it_was_nothing_is_listed() {
+    let channel = Channel::start("taobao").await;
+    let order = channel.order(1);
+    let target = redis_url();
+    let proxy =
+        Proxy::holding_before(target.trim_start_matches("redis://"), b"watermark:taobao").await;
+    let setup = Setup::new("unknown").polls_quickly().with("store.timeout_ms = 100");
+    let setup = setup.redis(format!("redis://{}", proxy.address));
+    let gateway = channel.serve(setup, ENABLE, "").start().await;
+    proxy.holds().await;
+    // What asks after the poller hears of the silence after it.
+    let request = b"GET /readyz HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+    for _ in 0..3 {
+        let said = exchange(gateway.app.admin(), request).await.json();
+        assert_eq!(said["store"], "missing", "{said}");
+    }
+    assert!(channel.fake.calls().is_empty(), "{:?}", channel.fake.calls());
+    proxy.release();
+    let mut orders = gateway.topic("orders");
+    orders.until_such("the order", |seen| newest(seen).contains_key(order.as_str())).await;
     gateway.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 use super::commands::Level;
 use super::results::Ledger;
-use super::stage::{A_SHOP, Site, Stage};
+use super::stage::{A_SHOP, Gateway, Site, Stage};
 use crate::bench::arrivals::Random;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -41,6 +41,31 @@ pub(super) async fn coalescing(
     commands: u64,
     skus: u64,
 ) -> anyhow::Result<Intake> {
+    let stage = filled(site, what, commands, skus).await?;
+    let began = Instant::now();
+    let gateway = stage.gateway().await?;
+    measure(stage, gateway, began, commands).await
+}
+
+/// The same commands on the bare road.
+pub(super) async fn bare(
+    site: &Site,
+    what: &str,
+    commands: u64,
+    skus: u64,
+) -> anyhow::Result<Intake> {
+    let stage = filled(site, what, commands, skus).await?;
+    let began = Instant::now();
+    let floor = stage.floor().await?;
+    measure(stage, floor, began, commands).await
+}
+
+async fn filled<'s>(
+    site: &'s Site,
+    what: &str,
+    commands: u64,
+    skus: u64,
+) -> anyhow::Result<Stage<'s>> {
     let stage = Stage::set(site, what, 1, A_SHOP).await?;
     let mut random = Random(7);
     for version in 1..=commands {
@@ -49,14 +74,21 @@ pub(super) async fn coalescing(
         stage.commands.send(Level { sku, version, available }).await?;
     }
     stage.commands.flush().await?;
-    let began = Instant::now();
-    let gateway = stage.gateway().await?;
+    Ok(stage)
+}
+
+async fn measure(
+    stage: Stage<'_>,
+    process: Gateway,
+    began: Instant,
+    commands: u64,
+) -> anyhow::Result<Intake> {
     let results = stage.results()?.wait(commands, PATIENCE).await?;
-    let (time, cpu) = (began.elapsed(), gateway.meters.read()?.server);
-    let peak_kib = gateway.meters.peak_kib()?;
+    let (time, cpu) = (began.elapsed(), process.meters.read()?.server);
+    let peak_kib = process.meters.peak_kib()?;
     let ledger = results.close(commands).await?;
     let calls = stage.channel.take().calls;
-    stage.strike(gateway).await?;
+    stage.strike(process).await?;
     Ok(Intake { commands, time, cpu, peak_kib, calls, ledger })
 }
 

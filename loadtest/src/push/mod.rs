@@ -7,11 +7,14 @@
 mod channel;
 mod commands;
 mod drain;
+mod floor;
 mod intake;
 mod naive;
 mod report;
 mod results;
 mod stage;
+
+pub(crate) use floor::{Args as FloorArgs, run as run_floor};
 
 use crate::bench::ledger::Topics;
 use crate::bench::process::Meters;
@@ -140,6 +143,10 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
             let intake = intake::coalescing(&site, &what, sizes.commands, sizes.skus).await?;
             complain(format_args!("intake: {} ns of CPU a command, {intake:?}", intake.nanos()));
             report.intake.push(intake);
+            let what = format!("floor-{run}");
+            let floor = intake::bare(&site, &what, sizes.commands, sizes.skus).await?;
+            complain(format_args!("floor: {} ns of CPU a command", floor.nanos()));
+            report.floor.push(floor);
         }
     }
     if does(Part::Memory) {

@@ -29,6 +29,8 @@ pub(super) struct Report {
     pub(super) about: String,
     pub(super) others_percent: u64,
     pub(super) intake: Vec<Intake>,
+    /// The same on the bare road.
+    pub(super) floor: Vec<Intake>,
     /// Commands that waited, and resident memory in KiB.
     pub(super) memory: Vec<(u64, u64)>,
     pub(super) drain: Vec<Drained>,
@@ -71,6 +73,15 @@ impl Report {
                 all(Intake::a_core),
             );
             row("CPU of a command, ns".to_owned(), "≤ 5000", all(Intake::nanos));
+            let floor: Vec<u64> = self.floor.iter().map(Intake::nanos).collect();
+            let ratio = median(self.intake.iter().map(Intake::nanos).collect()) * 100
+                / median(floor.clone()).max(1);
+            row("the same on the bare road, ns".to_owned(), "", spread(floor));
+            row(
+                "gateway against the bare road, by medians".to_owned(),
+                "",
+                format!("{}.{:02}", ratio / 100, ratio % 100),
+            );
             row(
                 "of them told, superseded, calls".to_owned(),
                 "",
@@ -146,10 +157,15 @@ impl Report {
     }
 }
 
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
 /// The median, lowest and highest.
 fn spread(mut values: Vec<u64>) -> String {
     values.sort_unstable();
-    let middle = values.get(values.len() / 2).copied().unwrap_or_default();
+    let middle = median(values.clone());
     match (values.first(), values.last()) {
         (Some(low), Some(high)) if low != high => format!("{middle} ({low}–{high})"),
         _ => middle.to_string(),

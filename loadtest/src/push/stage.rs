@@ -95,12 +95,31 @@ impl<'a> Stage<'a> {
             .env("BENCH_SEALING_KEY", SEALING_KEY);
         let log = self.site.folder.join(format!("{}.log", self.name));
         let server = Server::launch(command, log, listen, Some(admin)).await?;
+        Ok(self.process(server, admin))
+    }
+
+    /// Starts the bare road in the gateway's place.
+    pub(super) async fn floor(&self) -> anyhow::Result<Gateway> {
+        let listen = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .arg("push-floor")
+            .args(["--listen", &listen.to_string()])
+            .args(["--kafka", &self.site.kafka])
+            .args(["--commands", &commands(&self.name)])
+            .args(["--results", &results(&self.name)]);
+        let log = self.site.folder.join(format!("{}.log", self.name));
+        let server = Server::launch(command, log, listen, None).await?;
+        Ok(self.process(server, listen))
+    }
+
+    fn process(&self, server: Server, admin: SocketAddr) -> Gateway {
         let meters = Meters {
             server: server.pid,
             redis: self.site.redis_pids.clone(),
             kafka: self.site.kafka_pids.clone(),
         };
-        Ok(Gateway { server, admin, meters })
+        Gateway { server, admin, meters }
     }
 
     fn config(&self, listen: SocketAddr, admin: SocketAddr) -> String {
