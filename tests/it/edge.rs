@@ -148,7 +148,7 @@ async fn bodies_beyond_their_memory_come_back_later_whether_their_length_is_said
     assert!(chunked.contains("chunked"), "{chunked}");
     for answer in [
         partner.send(&order("1", MODIFIED)).await,
-        crate::support::exchange(gateway.address(), chunked.as_bytes()).await,
+        exchange(gateway.address(), chunked.as_bytes()).await,
     ] {
         assert_eq!(answer.status, 503, "{answer:?}");
         assert!(
