@@ -69,13 +69,12 @@ async fn while_nobody_knows_how_far_it_was_nothing_is_listed() {
     let channel = Channel::start("taobao").await;
     let order = channel.order(1);
     let target = redis_url();
-    let proxy =
-        Proxy::holding_before(target.trim_start_matches("redis://"), b"watermark:taobao").await;
+    let proxy = Proxy::to(target.trim_start_matches("redis://")).await;
+    proxy.hold();
     let setup = Setup::new("unknown").polls_quickly().with("store.timeout_ms = 100");
     let setup = setup.redis(format!("redis://{}", proxy.address));
     let gateway = channel.serve(setup, ENABLE, "").start().await;
-    proxy.holds().await;
-    // What asks after the poller hears of the silence after it.
+    // The poller has asked the store since the start, as this does again and again.
     let request = b"GET /readyz HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
     for _ in 0..3 {
         let said = exchange(gateway.app.admin(), request).await.json();
