@@ -13,6 +13,7 @@ pub mod explain;
 pub mod mistakes;
 pub mod model;
 pub(crate) mod names;
+pub(crate) mod parts;
 mod secret;
 pub mod sign;
 mod stream;

@@ -317,10 +317,10 @@ fn shown(name: &str) -> String {
 
 /// Reads `78.800`, `78.80`, `19.8` and `59` as yuan. The third place must be 0: this is money, and nothing is rounded.
 pub(super) fn yuan(text: &str) -> Result<Minor> {
-    fen(text).map(Minor).ok_or_else(|| Error::malformed("expected an amount in yuan, to the fen"))
+    fen(text).ok_or_else(|| Error::malformed("expected an amount in yuan, to the fen"))
 }
 
-fn fen(text: &str) -> Option<i64> {
+fn fen(text: &str) -> Option<Minor> {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
     let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
     let is_short = (1..=LONGEST_DECIMALS).contains(&places.len());
@@ -332,8 +332,7 @@ fn fen(text: &str) -> Option<i64> {
     if place(2) != 0 {
         return None;
     }
-    let whole: i64 = whole.parse().ok()?;
-    Some(sign * whole.checked_mul(100)?.checked_add(place(0) * 10 + place(1))?)
+    Minor::from_parts(sign, whole, place(0) * 10 + place(1))
 }
 
 /// Reads a time in the shop's zone, or in seconds since 1970.

@@ -9,8 +9,27 @@ use crate::contract::model::{
     Amounts, Buyer, Invoice, Line, Minor, Order, OrderStatus, OrderType, Payment, Personal,
     Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
 };
+use crate::contract::parts::Parts;
 use crate::contract::{Error, Result, Sealed};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// Parts of names of fields that hold who somebody is.
+static PERSONAL: LazyLock<Parts> = LazyLock::new(|| {
+    Parts::new(&[
+        "buyer_",
+        "receiver_",
+        "email",
+        "mobile",
+        "phone",
+        "address",
+        "account",
+        "memo",
+        "nick",
+    ])
+});
+/// Names that would be taken for personal and are not.
+const NOT_PERSONAL: [&str; 2] = ["buyer_obtain_point_fee", "receiver_time"];
 
 /// Whether the order holds a field, or it says what another says.
 fn is_known(name: &str) -> bool {
@@ -178,24 +197,8 @@ pub(super) fn required(record: &Fields<'_>, name: &str) -> Result<Timestamp> {
     record.when(name)?.ok_or_else(missing)
 }
 
-/// Whether a field holds who somebody is: a part of its name says so.
 fn is_personal(name: &str) -> bool {
-    let is_part = |at: usize, first: u8| {
-        let rest = name.as_bytes().get(at..).unwrap_or_default();
-        match first {
-            b'a' => rest.starts_with(b"address") || rest.starts_with(b"account"),
-            b'b' => rest.starts_with(b"buyer_"),
-            b'e' => rest.starts_with(b"email"),
-            b'm' => rest.starts_with(b"mobile") || rest.starts_with(b"memo"),
-            b'n' => rest.starts_with(b"nick"),
-            b'p' => rest.starts_with(b"phone"),
-            b'r' => rest.starts_with(b"receiver_"),
-            _ => false,
-        }
-    };
-    name.bytes().enumerate().any(|(at, first)| is_part(at, first))
-        // Names that would be taken for personal and are not.
-        && !matches!(name, "buyer_obtain_point_fee" | "receiver_time")
+    PERSONAL.are_in(name) && !NOT_PERSONAL.contains(&name)
 }
 
 /// Lines, and when the last object of the order was shipped where the shop says it.

@@ -5,16 +5,44 @@
 
 use super::wire::{Raw, object};
 use crate::contract::model::Extensions;
+use crate::contract::parts::Parts;
 use crate::contract::{Error, Rest, Result};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Largest whole number that every JSON reader keeps.
 const SAFE_INTEGER: i64 = 1 << 53;
 /// TOP's answers are three levels deep.
 const DEPTH_LIMIT: u32 = 16;
 
+/// Parts of names of fields that hold, or may hold, who somebody is: accounts, numbers, addresses, and free text of
+/// buyers. They are not asked for; where they come nevertheless they are left out.
+static PERSONAL: LazyLock<Parts> = LazyLock::new(|| {
+    Parts::in_any_case(&[
+        "alipay",
+        "phone",
+        "mobile",
+        "email",
+        "address",
+        "receiver",
+        "nick",
+        "area",
+        "contact",
+        "memo",
+        "message",
+        "seller_name",
+        "buyer_name",
+        "real_name",
+        "id_card",
+        "identity",
+        "cert",
+        "passport",
+        "birth",
+        "attribute",
+    ])
+});
 /// Names that would be taken for personal and are not: the shop's own name, a switch, a number of points.
 const NOT_PERSONAL: [&str; 3] = ["seller_nick", "has_buyer_message", "alipay_point"];
 /// What a buyer or a distributor wrote to explain a refund.
@@ -41,41 +69,8 @@ pub(super) fn kept(mut fields: Rest<'_>) -> Result<Extensions> {
 }
 
 fn is_personal(name: &str) -> bool {
-    let mut name = Cow::Borrowed(name);
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        name = name.to_ascii_lowercase().into();
-    }
-    let has_part = |at| name.as_bytes().get(at..).is_some_and(begins_personal);
-    FREE_TEXT.contains(&&*name)
-        || ((0..name.len()).any(has_part) && !NOT_PERSONAL.contains(&&*name))
-}
-
-/// Parts of names of fields that hold, or may hold, who somebody is: accounts, numbers, addresses, and free text of
-/// buyers. They are not asked for; where they come nevertheless they are left out.
-///
-/// By their first four letters, since every name of every order is looked at from each of its letters on.
-fn begins_personal(text: &[u8]) -> bool {
-    let Some((start, rest)) = text.split_first_chunk::<4>() else { return false };
-    match start {
-        b"area" | b"nick" | b"memo" | b"cert" => true,
-        b"alip" => rest.starts_with(b"ay"),
-        b"phon" => rest.starts_with(b"e"),
-        b"mobi" => rest.starts_with(b"le"),
-        b"emai" => rest.starts_with(b"l"),
-        b"addr" => rest.starts_with(b"ess"),
-        b"rece" => rest.starts_with(b"iver"),
-        b"cont" => rest.starts_with(b"act"),
-        b"mess" => rest.starts_with(b"age"),
-        b"sell" => rest.starts_with(b"er_name"),
-        b"buye" => rest.starts_with(b"r_name"),
-        b"real" => rest.starts_with(b"_name"),
-        b"id_c" => rest.starts_with(b"ard"),
-        b"iden" => rest.starts_with(b"tity"),
-        b"pass" => rest.starts_with(b"port"),
-        b"birt" => rest.starts_with(b"h"),
-        b"attr" => rest.starts_with(b"ibute"),
-        _ => false,
-    }
+    let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
+    (PERSONAL.are_in(name) && !is_one_of(&NOT_PERSONAL)) || is_one_of(&FREE_TEXT)
 }
 
 /// A value, or nothing for null, empty text, and TOP's text `null`.

@@ -31,13 +31,14 @@ impl Minor {
         if whole.is_empty() || cents.len() != 2 || !all_digits(whole) || !all_digits(cents) {
             return Err(error());
         }
-        let whole: i64 = whole.parse().map_err(|_| error())?;
         let cents: i64 = cents.parse().map_err(|_| error())?;
-        whole
-            .checked_mul(100)
-            .and_then(|minor| minor.checked_add(cents))
-            .map(|minor| Self(sign * minor))
-            .ok_or_else(error)
+        Self::from_parts(sign, whole, cents).ok_or_else(error)
+    }
+
+    /// From a sign, the digits of the whole units, and hundredths of one.
+    pub(crate) fn from_parts(sign: i64, whole: &str, cents: i64) -> Option<Self> {
+        let whole: i64 = whole.parse().ok()?;
+        whole.checked_mul(100)?.checked_add(cents).map(|minor| Self(sign * minor))
     }
 
     /// Sum, or `None` where it would overflow.

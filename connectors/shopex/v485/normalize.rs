@@ -11,7 +11,9 @@ use crate::contract::model::{
     Amounts, Buyer, Line, Minor, Order, OrderStatus, OrderType, Personal, Seller, ShipTo, Shipping,
     Times,
 };
+use crate::contract::parts::Parts;
 use crate::contract::{Error, Result, Sealed};
+use std::sync::LazyLock;
 
 const KNOWN: &[&str] = &[
     "order_id",
@@ -34,7 +36,9 @@ const LISTS: [(&str, bool); 2] = [("product_info", false), ("gift_info", true)];
 /// Names of the merchant's code.
 const SKU: [&str; 2] = ["bn", "product_bn"];
 /// Parts of names of fields that hold who somebody is.
-const PERSONAL: &[&str] = &["ship_", "buyer", "member", "email", "mobile", "tel", "addr", "memo"];
+static PERSONAL: LazyLock<Parts> = LazyLock::new(|| {
+    Parts::new(&["ship_", "buyer", "member", "email", "mobile", "tel", "addr", "memo"])
+});
 
 /// Reads an order.
 pub(in super::super) fn order(record: &Fields<'_>) -> Result<Order> {
@@ -86,8 +90,7 @@ pub(in super::super) fn order(record: &Fields<'_>) -> Result<Order> {
         },
         distribution: None,
         shipments: Vec::new(),
-        extensions: record
-            .rest(|name| KNOWN.contains(&name) || PERSONAL.iter().any(|part| name.contains(part))),
+        extensions: record.rest(|name| KNOWN.contains(&name) || PERSONAL.are_in(name)),
     })
 }
 
