@@ -66,6 +66,14 @@ fn half_a_letter_and_what_is_too_deep_are_left_alone() {
 }
 
 #[test]
+fn an_escape_that_is_none_is_left_alone() {
+    for wrong in [r#""\u+041""#, r#""\u00g1""#, r#""\u 041""#, r#""\u004""#, r#""\x41""#, r#""\""#]
+    {
+        assert!(Tape::read(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_list_of_nothing_but_digits_is_left_alone() {
     let list = |length: usize| format!("[{}1]", "1,".repeat(length));
     assert!(read(&list(60)).is_some());

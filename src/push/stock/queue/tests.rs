@@ -134,3 +134,17 @@ async fn a_sku_that_needs_a_pause_between_two_writes_gets_it() {
     assert!(batch(&mut queue).is_empty());
     assert!(queue.skus.is_empty(), "nothing is kept of a SKU that rests no longer");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_rests_too_when_its_sku_is_told_once_more_later() {
+    let mut queue = Queue::new(10);
+    let moment = Instant::now() + Duration::from_secs(1);
+    put(&mut queue, level("a", 5, 1), "");
+    put(&mut queue, level("b", 5, 1), "");
+    let found = queue.again(level("a", 6, 2), |_| "", Some(moment));
+    assert!(matches!(found, Put::Replaced(old) if old.version == 1));
+    assert_eq!(names(&mut queue), ["b"]);
+    assert!(matches!(queue.take(Instant::now(), false), Take::NotBefore(at) if at == moment));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(batch(&mut queue), [("a".to_owned(), 6)]);
+}
