@@ -71,19 +71,8 @@ impl Commands {
             version: level.version,
         };
         let payload = serde_json::to_vec(&command)?;
-        let mut record = BaseRecord::to(&self.topic).key(&key).payload(&payload);
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((error, back))
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
-                {
-                    record = back;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err((error, _)) => return Err(error).context("a command cannot be sent"),
-            }
-        }
+        let record = BaseRecord::to(&self.topic).key(key.as_str()).payload(payload.as_slice());
+        hand_over(&self.producer, record).await
     }
 
     /// Waits until Kafka has all of them.
@@ -91,5 +80,24 @@ impl Commands {
         let producer = self.producer.clone();
         tokio::task::spawn_blocking(move || producer.flush(PATIENCE)).await??;
         Ok(())
+    }
+}
+
+/// Gives a producer a record; waits while it is full.
+pub(super) async fn hand_over(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    mut record: BaseRecord<'_, str, [u8]>,
+) -> anyhow::Result<()> {
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((error, back))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
+            {
+                record = back;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err((error, _)) => return Err(error).context("a record cannot be sent"),
+        }
     }
 }

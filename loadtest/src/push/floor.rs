@@ -3,21 +3,17 @@
 //! One typed parse, the newest version of each SKU in a map, one result of the gateway's own type with as many headers,
 //! by an idempotent producer. No calls, no limits, no waiting, no offsets that follow the results.
 
-use anyhow::Context;
+use super::commands::hand_over;
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::push::{Kind, Outcome, PushResult, StockCommand};
 use rdkafka::consumer::{Consumer, StreamConsumer};
-use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, Message};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs the bare road of stock commands that the gateway is compared with.
 ///
@@ -127,18 +123,10 @@ impl Floor {
         let headers = headers.into_iter().fold(owned, |headers, (key, value)| {
             headers.insert(Header { key, value: Some(value) })
         });
-        let mut record = BaseRecord::to(&self.results).key(&key).payload(&payload).headers(headers);
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((error, back))
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
-                {
-                    record = back;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err((error, _)) => return Err(error).context("a result cannot be sent"),
-            }
-        }
+        let record = BaseRecord::to(&self.results)
+            .key(key.as_str())
+            .payload(payload.as_slice())
+            .headers(headers);
+        hand_over(&self.producer, record).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::commands::Level;
 use super::results::Ledger;
-use super::stage::{A_SHOP, Gateway, Site, Stage};
+use super::stage::{A_SHOP, Site, Stage};
 use crate::bench::arrivals::Random;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,6 +10,13 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_mins(5);
 /// Time for what was allocated in passing to be given back.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// Who takes the commands in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Road {
+    Gateway,
+    Bare,
+}
 
 /// What taking in cost.
 #[derive(Debug, Clone, Copy)]
@@ -34,38 +41,14 @@ impl Intake {
     }
 }
 
-/// One shop's commands lie in Kafka, many for each SKU, when the gateway starts.
+/// One shop's commands lie in Kafka, many for each SKU, when the process on this road starts.
 pub(super) async fn coalescing(
     site: &Site,
     what: &str,
+    road: Road,
     commands: u64,
     skus: u64,
 ) -> anyhow::Result<Intake> {
-    let stage = filled(site, what, commands, skus).await?;
-    let began = Instant::now();
-    let gateway = stage.gateway().await?;
-    measure(stage, gateway, began, commands).await
-}
-
-/// The same commands on the bare road.
-pub(super) async fn bare(
-    site: &Site,
-    what: &str,
-    commands: u64,
-    skus: u64,
-) -> anyhow::Result<Intake> {
-    let stage = filled(site, what, commands, skus).await?;
-    let began = Instant::now();
-    let floor = stage.floor().await?;
-    measure(stage, floor, began, commands).await
-}
-
-async fn filled<'s>(
-    site: &'s Site,
-    what: &str,
-    commands: u64,
-    skus: u64,
-) -> anyhow::Result<Stage<'s>> {
     let stage = Stage::set(site, what, 1, A_SHOP).await?;
     let mut random = Random(7);
     for version in 1..=commands {
@@ -74,15 +57,11 @@ async fn filled<'s>(
         stage.commands.send(Level { sku, version, available }).await?;
     }
     stage.commands.flush().await?;
-    Ok(stage)
-}
-
-async fn measure(
-    stage: Stage<'_>,
-    process: Gateway,
-    began: Instant,
-    commands: u64,
-) -> anyhow::Result<Intake> {
+    let began = Instant::now();
+    let process = match road {
+        Road::Gateway => stage.gateway().await?,
+        Road::Bare => stage.floor().await?,
+    };
     let results = stage.results()?.wait(commands, PATIENCE).await?;
     let (time, cpu) = (began.elapsed(), process.meters.read()?.server);
     let peak_kib = process.meters.peak_kib()?;

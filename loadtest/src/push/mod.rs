@@ -21,6 +21,7 @@ use crate::bench::process::Meters;
 use anyhow::{Context, bail};
 use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::output::{complain, line};
+use intake::Road;
 use report::Report;
 use stage::Site;
 use std::path::PathBuf;
@@ -140,11 +141,12 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
     if does(Part::Intake) {
         for run in 1..=args.runs {
             let what = format!("intake-{run}");
-            let intake = intake::coalescing(&site, &what, sizes.commands, sizes.skus).await?;
+            let Sizes { commands, skus, .. } = sizes;
+            let intake = intake::coalescing(&site, &what, Road::Gateway, commands, skus).await?;
             complain(format_args!("intake: {} ns of CPU a command, {intake:?}", intake.nanos()));
             report.intake.push(intake);
             let what = format!("floor-{run}");
-            let floor = intake::bare(&site, &what, sizes.commands, sizes.skus).await?;
+            let floor = intake::coalescing(&site, &what, Road::Bare, commands, skus).await?;
             complain(format_args!("floor: {} ns of CPU a command", floor.nanos()));
             report.floor.push(floor);
         }
