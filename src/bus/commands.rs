@@ -146,6 +146,9 @@ fn config(bootstrap: &str, settings: &Kafka, secrets: &[(String, Secret)]) -> Cl
         // Commands are small and many: what librdkafka reads ahead takes several times its size, and the queues are ours.
         ("queued.max.messages.kbytes", "4096"),
         ("fetch.message.max.bytes", "262144"),
+        // When that much is read ahead, librdkafka rests before it fetches again: a second, unless told otherwise, while we
+        // need a tenth of that to take it in.
+        ("fetch.queue.backoff.ms", "10"),
         ("reconnect.backoff.max.ms", "1000"),
     ] {
         if config.get(name).is_none() {

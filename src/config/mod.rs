@@ -272,6 +272,18 @@ pub struct Push {
     pub read_back_after_secs: u64,
     /// Days for which it is remembered what was told to channels about parcels, and that orders are held.
     pub journal_days: NonZeroU32,
+    /// How superseded stock commands are reported.
+    pub superseded: Superseded,
+}
+
+/// How superseded stock commands are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Superseded {
+    /// Each by a result of its own.
+    Each,
+    /// Those of one shop that ended within a tenth of a second by one result, which names all.
+    Together,
 }
 
 impl Push {

@@ -19,7 +19,7 @@ mod waiting;
 mod waybill;
 
 pub use letter::DeadLetter;
-pub use result::{Kind, Outcome, PushResult, Reason};
+pub use result::{Also, Kind, Outcome, PushResult, Reason};
 pub use stock::StockCommand;
 pub use waybill::WaybillCommand;
 
@@ -83,5 +83,6 @@ pub fn start(settings: &Push, topics: &Topics, parts: &Parts, shutdown: &Shutdow
     stock::read_back(&delivery);
     let Parts { versions, past, shops, metrics, .. } = parts.clone();
     let versions = Arc::new(stock::Remembered::new(versions, past, shops, metrics));
-    reader::start(Lanes::new(&parts.shops, &delivery, &versions), delivery, topics);
+    let lanes = Lanes::new(&parts.shops, &delivery, &versions);
+    reader::start(lanes, delivery, topics, settings.superseded);
 }

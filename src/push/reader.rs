@@ -3,10 +3,10 @@
 use super::command::Job;
 use super::delivery::Delivery;
 use super::lanes::Lanes;
-use super::stock::StockCommand;
+use super::stock::{Gathered, StockCommand};
 use super::waybill::WaybillCommand;
 use crate::bus::RawCommand;
-use crate::config::Topics;
+use crate::config::{Superseded, Topics};
 use connectors::contract::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,16 @@ const NO_LEVEL: &str = "no value: a level is never deleted, send 0 to sell none"
 const NO_WAYBILL: &str = "no value: a waybill is never deleted, correct it with the action replace";
 
 /// Starts the reader.
-pub(super) fn start(lanes: Lanes, delivery: Arc<Delivery>, topics: &Topics) {
+pub(super) fn start(
+    lanes: Lanes,
+    delivery: Arc<Delivery>,
+    topics: &Topics,
+    superseded: Superseded,
+) {
     let stop = delivery.shutdown.clone();
-    let reader = Reader { stock_topic: topics.stock_commands.clone(), lanes, delivery };
+    let stock_topic = topics.stock_commands.clone();
+    let superseded = Gathered::new(superseded == Superseded::Together);
+    let mut reader = Reader { stock_topic, lanes, delivery, superseded };
     stop.clone().spawn(async move {
         tokio::select! {
             () = reader.run() => {}
@@ -35,12 +42,14 @@ struct Reader {
     stock_topic: String,
     lanes: Lanes,
     delivery: Arc<Delivery>,
+    superseded: Gathered,
 }
 
 impl Reader {
     /// Reading goes on while fetching is paused: a consumer that does not ask is thrown out of its group.
-    async fn run(&self) {
-        let Delivery { parts, waiting, .. } = &*self.delivery;
+    async fn run(&mut self) {
+        let delivery = Arc::clone(&self.delivery);
+        let Delivery { parts, waiting, .. } = &*delivery;
         let mut paused = false;
         loop {
             if waiting.is_full() {
@@ -69,6 +78,7 @@ impl Reader {
                             self.sort(command, read_at).await;
                         }
                     }
+                    self.superseded.report().await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "command topics");
@@ -78,7 +88,7 @@ impl Reader {
         }
     }
 
-    async fn sort(&self, raw: RawCommand, read_at: Instant) {
+    async fn sort(&mut self, raw: RawCommand, read_at: Instant) {
         let is_stock = *raw.position.topic == *self.stock_topic;
         let sorted = match raw.payload.as_deref() {
             None => Err(Error::malformed(if is_stock { NO_LEVEL } else { NO_WAYBILL })),
@@ -97,13 +107,13 @@ impl Reader {
     }
 
     async fn stock(
-        &self,
+        &mut self,
         command: StockCommand<'_>,
         raw: &RawCommand,
         read_at: Instant,
     ) -> Result<(), Error> {
         let lanes = self.lanes.find(&command.channel, &command.shop).ok_or_else(no_shop)?;
-        lanes.stock.put(command, raw.position.clone(), read_at).await;
+        self.superseded.put(&lanes.stock, command, raw.position.clone(), read_at).await;
         Ok(())
     }
 

@@ -27,7 +27,8 @@ struct Receipt {
     record: Option<Record>,
     /// What is published instead where Kafka refuses the record for good; only few have it.
     smaller: Option<Box<Record>>,
-    position: Position,
+    /// The commands that it settles, at least one.
+    positions: Vec<Position>,
     /// Its part of the room, given back when it is published.
     room: Option<OwnedSemaphorePermit>,
 }
@@ -44,7 +45,13 @@ pub(super) struct Receipts {
 
 impl std::fmt::Debug for Receipt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Receipt({})", push_id(&self.position))
+        write!(f, "Receipt({})", self.name())
+    }
+}
+
+impl Receipt {
+    fn name(&self) -> String {
+        self.positions.first().map(push_id).unwrap_or_default()
     }
 }
 
@@ -62,7 +69,8 @@ impl Receipts {
         }
     }
 
-    pub(super) async fn result(&self, result: PushResult, position: Position) {
+    /// Publishes how commands ended, of which the result names each.
+    pub(super) async fn result(&self, result: PushResult, positions: Vec<Position>) {
         let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
         let mut headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
         headers.push(("outcome", result.outcome.as_str().into()));
@@ -70,7 +78,7 @@ impl Receipts {
         let written = serde_json::to_writer(&mut payload, &result);
         let topic = Arc::clone(&self.results);
         let record = written.is_ok().then_some(Record { topic, key, payload, headers });
-        self.enqueue(Receipt { record, smaller: None, position, room: None }).await;
+        self.enqueue(Receipt { record, smaller: None, positions, room: None }).await;
     }
 
     /// `false` if the letter could not be sealed: then the command stays where it is.
@@ -94,8 +102,8 @@ impl Receipts {
         };
         let whole = record(&letter);
         let smaller = record(&letter.smaller(command)).map(Box::new);
-        let position = command.position.clone();
-        self.enqueue(Receipt { record: whole, smaller, position, room: None }).await;
+        let positions = vec![command.position.clone()];
+        self.enqueue(Receipt { record: whole, smaller, positions, room: None }).await;
         true
     }
 
@@ -141,14 +149,14 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
                 records.push(record);
                 receipts.push(receipt);
             }
-            None => settled.push(receipt.position),
+            None => settled.extend(receipt.positions),
         }
     }
     let results = parts.publisher.publish(&records).await.into_iter();
     let results = results.chain(std::iter::repeat(Err(PublishError::Failed)));
     for ((mut receipt, record), result) in receipts.into_iter().zip(records).zip(results) {
         match result {
-            Ok(()) => settled.push(receipt.position),
+            Ok(()) => settled.extend(receipt.positions),
             // The command itself still lies where the letter says.
             Err(PublishError::TooLarge) if receipt.smaller.is_some() => {
                 receipt.record = receipt.smaller.take().map(|smaller| *smaller);
@@ -156,10 +164,10 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
             }
             Err(PublishError::TooLarge) => {
                 tracing::error!(
-                    push_id = push_id(&receipt.position),
+                    push_id = receipt.name(),
                     "a result is larger than its topic takes"
                 );
-                settled.push(receipt.position);
+                settled.extend(receipt.positions);
             }
             Err(PublishError::QueueFull | PublishError::Failed) => {
                 receipt.record = Some(record);

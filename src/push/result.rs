@@ -89,6 +89,21 @@ pub struct PushResult {
     pub tries: u32,
     /// When it ended.
     pub at: Timestamp,
+    /// Other commands of this shop that ended the same way, and have no result of their own. Only with `superseded`, and
+    /// only where the config says `push.superseded = "together"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
+}
+
+/// A command that ended as another did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Also {
+    /// Where the command lies: `topic/partition/offset`.
+    pub push_id: String,
+    /// SKU id.
+    pub object_id: String,
+    /// Its version.
+    pub version: u64,
 }
 
 /// Why a command did not succeed.

@@ -1,6 +1,6 @@
 //! Commands from Kafka to the channel, and what is said of them.
 
-use crate::support::{Channel, Erp, Setup, eventually, spawn};
+use crate::support::{Channel, Erp, Seen, Setup, eventually, spawn};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,6 +66,49 @@ async fn of_a_hundred_levels_the_newest_wins_few_are_sent_and_each_has_a_result(
     let calls: u64 = channel.fake.calls().values().sum();
     assert!(calls <= 10, "{:?}", channel.fake.calls());
     gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superseded_commands_share_results_where_the_config_says_so() {
+    let channel = Channel::start("partner").await;
+    let slow = "limits.\"stock.updated\" = { per_second = 1, burst = 1 }";
+    let setup = Setup::new("together").with("push.superseded = \"together\"");
+    let setup = channel.serve(setup, ENABLE, slow);
+    let sku = sku(&channel);
+    // All are there before anybody reads, so that they are read together.
+    let erp = Erp::new(&setup);
+    for version in 1..=400 {
+        erp.command("stock_commands", &sku, &stock(&sku, 1000 - version, u64::from(version))).await;
+    }
+    let gateway = setup.clone().start().await;
+    let mut results = gateway.topic("push_results");
+    let seen = results.until_such("400 commands settled", |seen| named(seen).count() >= 400).await;
+    let records = seen.len();
+    assert!(records < 100, "{records} records for 400 commands");
+    let ends: BTreeMap<u64, String> = named(seen).collect();
+    assert_eq!(ends.len(), 400, "a command is named twice: {seen:#?}");
+    assert_eq!(ends[&400], "ok");
+    let are_alone =
+        |seen: &Seen| seen.value["outcome"] == "superseded" || seen.value["also"].is_null();
+    assert!(seen.iter().all(are_alone), "{seen:#?}");
+    assert_eq!(channel.level(&sku), Some(600));
+    gateway.stop().await;
+    // All of them are settled: who starts now finds nothing to do but what comes.
+    erp.command("stock_commands", &sku, &stock(&sku, 7, 401)).await;
+    let gateway = setup.start().await;
+    let seen = results.until(records + 1).await;
+    assert_eq!(named(&seen[records..]).collect::<Vec<_>>(), [(401, "ok".to_owned())]);
+    gateway.stop().await;
+}
+
+/// Version and outcome of every command that these results settle.
+fn named(results: &[Seen]) -> impl Iterator<Item = (u64, String)> {
+    results.iter().flat_map(|result| {
+        let also = result.value["also"].as_array().into_iter().flatten();
+        let outcome = result.value["outcome"].as_str().unwrap();
+        also.chain([&result.value])
+            .map(move |command| (command["version"].as_u64().unwrap(), outcome.to_owned()))
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

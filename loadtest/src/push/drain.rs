@@ -3,6 +3,7 @@
 use super::channel::{Arrival, Books};
 use super::commands::Level;
 use super::report::Drained;
+use super::results::Reported;
 use super::stage::{A_SHOP, Site, Stage};
 use crate::bench::arrivals::Random;
 use anyhow::Context;
@@ -35,8 +36,9 @@ pub(super) async fn drain(
     what: &str,
     skus: u64,
     versions: u64,
+    reported: Reported,
 ) -> anyhow::Result<Drained> {
-    let stage = Stage::set(site, what, SHOPS, A_SHOP).await?;
+    let stage = Stage::set(site, what, SHOPS, A_SHOP, reported).await?;
     let gateway = stage.gateway().await?;
     let one_more = Level { sku: skus, version: 1, available: 1 };
     stage.commands.send(one_more).await?;
@@ -69,7 +71,7 @@ pub(super) async fn urgent(
     sold_out: u64,
     every: Duration,
 ) -> anyhow::Result<(Histogram<u64>, u64)> {
-    let stage = Stage::set(site, what, SHOPS, A_SHOP).await?;
+    let stage = Stage::set(site, what, SHOPS, A_SHOP, Reported::Each).await?;
     let gateway = stage.gateway().await?;
     for sku in 0..skus {
         stage.commands.send(Level { sku, version: 1, available: 5 }).await?;
@@ -110,7 +112,7 @@ pub(super) async fn trade(
     seconds: u64,
 ) -> anyhow::Result<Run> {
     const GRAIN: Duration = Duration::from_millis(10);
-    let stage = Stage::set(site, what, SHOPS, A_SHOP).await?;
+    let stage = Stage::set(site, what, SHOPS, A_SHOP, Reported::Each).await?;
     let gateway = stage.gateway().await?;
     let (mut sent, mut random, mut versions) = (Vec::new(), Random(13), HashMap::new());
     let mut due = Instant::now();

@@ -64,6 +64,7 @@ async fn carry(args: &Args) -> anyhow::Result<()> {
         .set("enable.auto.commit", "false")
         .set("queued.max.messages.kbytes", "4096")
         .set("fetch.message.max.bytes", "262144")
+        .set("fetch.queue.backoff.ms", "10")
         .set("auto.offset.reset", "earliest")
         .create()?;
     consumer.subscribe(&[&args.commands])?;
@@ -105,6 +106,7 @@ impl Floor {
             error: None,
             tries: 0,
             at,
+            also: Vec::new(),
         };
         let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
         let payload = serde_json::to_vec(&result)?;

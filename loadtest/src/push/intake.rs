@@ -1,7 +1,7 @@
 //! How fast commands are taken in, and what one that waits costs.
 
 use super::commands::Level;
-use super::results::Ledger;
+use super::results::{Ledger, Reported};
 use super::stage::{A_SHOP, Site, Stage};
 use crate::bench::arrivals::Random;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Who takes the commands in.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Road {
-    Gateway,
+    Gateway(Reported),
     Bare,
 }
 
@@ -49,7 +49,11 @@ pub(super) async fn coalescing(
     commands: u64,
     skus: u64,
 ) -> anyhow::Result<Intake> {
-    let stage = Stage::set(site, what, 1, A_SHOP).await?;
+    let reported = match road {
+        Road::Gateway(reported) => reported,
+        Road::Bare => Reported::Each,
+    };
+    let stage = Stage::set(site, what, 1, A_SHOP, reported).await?;
     let mut random = Random(7);
     for version in 1..=commands {
         let sku = random.below(skus);
@@ -59,7 +63,7 @@ pub(super) async fn coalescing(
     stage.commands.flush().await?;
     let began = Instant::now();
     let process = match road {
-        Road::Gateway => stage.gateway().await?,
+        Road::Gateway(_) => stage.gateway().await?,
         Road::Bare => stage.floor().await?,
     };
     let results = stage.results()?.wait(commands, PATIENCE).await?;
@@ -73,7 +77,7 @@ pub(super) async fn coalescing(
 
 /// Resident memory in KiB while so many SKUs wait.
 pub(super) async fn memory(site: &Site, what: &str, skus: u64) -> anyhow::Result<(u64, u64)> {
-    let stage = Stage::set(site, what, 1, 1).await?;
+    let stage = Stage::set(site, what, 1, 1, Reported::Each).await?;
     for sku in 0..skus {
         stage.commands.send(Level { sku, version: 1, available: 5 }).await?;
     }

@@ -23,6 +23,7 @@ use channel_gateway::clock::{Clock, SystemClock};
 use channel_gateway::output::{complain, line};
 use intake::Road;
 use report::Report;
+use results::Reported;
 use stage::Site;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -113,6 +114,8 @@ const WHOLE: Sizes = Sizes {
     seconds: 30,
 };
 
+const DRAINED: Reported = Reported::Together;
+
 const QUICK: Sizes = Sizes {
     commands: 50_000,
     skus: 1000,
@@ -142,9 +145,17 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
         for run in 1..=args.runs {
             let what = format!("intake-{run}");
             let Sizes { commands, skus, .. } = sizes;
-            let intake = intake::coalescing(&site, &what, Road::Gateway, commands, skus).await?;
+            let road = Road::Gateway(Reported::Each);
+            let intake = intake::coalescing(&site, &what, road, commands, skus).await?;
             complain(format_args!("intake: {} ns of CPU a command, {intake:?}", intake.nanos()));
             report.intake.push(intake);
+            let (what, road) = (format!("together-{run}"), Road::Gateway(Reported::Together));
+            let together = intake::coalescing(&site, &what, road, commands, skus).await?;
+            complain(format_args!(
+                "together: {} ns of CPU a command, {together:?}",
+                together.nanos()
+            ));
+            report.together.push(together);
             let what = format!("floor-{run}");
             let floor = intake::coalescing(&site, &what, Road::Bare, commands, skus).await?;
             complain(format_args!("floor: {} ns of CPU a command", floor.nanos()));
@@ -161,7 +172,8 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
     if does(Part::Drain) {
         for run in 1..=args.runs {
             let what = format!("drain-{run}");
-            let drained = drain::drain(&site, &what, sizes.drained, sizes.versions).await?;
+            let drained =
+                drain::drain(&site, &what, sizes.drained, sizes.versions, DRAINED).await?;
             complain(format_args!("drain: {drained:?}"));
             report.drain.push(drained);
         }

@@ -29,6 +29,8 @@ pub(super) struct Report {
     pub(super) about: String,
     pub(super) others_percent: u64,
     pub(super) intake: Vec<Intake>,
+    /// The same with one result for many.
+    pub(super) together: Vec<Intake>,
     /// The same on the bare road.
     pub(super) floor: Vec<Intake>,
     /// Commands that waited, and resident memory in KiB.
@@ -73,6 +75,19 @@ impl Report {
                 all(Intake::a_core),
             );
             row("CPU of a command, ns".to_owned(), "≤ 5000", all(Intake::nanos));
+            let together =
+                |figure: fn(&Intake) -> u64| spread(self.together.iter().map(figure).collect());
+            row(
+                "with superseded commands reported together: a second and core".to_owned(),
+                "≥ 200000",
+                together(Intake::a_core),
+            );
+            row("CPU of a command then, ns".to_owned(), "≤ 5000", together(Intake::nanos));
+            row(
+                "from start to last result then, ms".to_owned(),
+                "",
+                together(|run| millis(run.time)),
+            );
             let floor: Vec<u64> = self.floor.iter().map(Intake::nanos).collect();
             let ratio = median(self.intake.iter().map(Intake::nanos).collect()) * 100
                 / median(floor.clone()).max(1);

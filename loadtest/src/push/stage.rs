@@ -2,7 +2,7 @@
 
 use super::channel::Channel;
 use super::commands::Commands;
-use super::results::Results;
+use super::results::{Reported, Results};
 use crate::bench::client::Client;
 use crate::bench::ledger::Topics;
 use crate::bench::process::Meters;
@@ -47,6 +47,7 @@ pub(super) struct Stage<'a> {
     name: String,
     shops: u64,
     per_second: u32,
+    reported: Reported,
     shutdown: Shutdown,
     pub(super) channel: Arc<Channel>,
     address: SocketAddr,
@@ -67,6 +68,7 @@ impl<'a> Stage<'a> {
         what: &str,
         shops: u64,
         per_second: u32,
+        reported: Reported,
     ) -> anyhow::Result<Self> {
         let name = format!("{}-{what}", site.name);
         for topic in [commands(&name), results(&name)] {
@@ -76,11 +78,11 @@ impl<'a> Stage<'a> {
         let shutdown = Shutdown::default();
         let (channel, address) = Channel::serve(per_second, &shutdown).await?;
         let commands = Commands::new(&site.kafka, &commands(&name), shops)?;
-        Ok(Self { site, name, shops, per_second, shutdown, channel, address, commands })
+        Ok(Self { site, name, shops, per_second, reported, shutdown, channel, address, commands })
     }
 
     pub(super) fn results(&self) -> anyhow::Result<Results> {
-        Results::new(&self.site.kafka, &results(&self.name), PARTITIONS)
+        Results::new(&self.site.kafka, &results(&self.name), PARTITIONS, self.reported)
     }
 
     /// Starts the gateway; returns once it is ready.
@@ -135,12 +137,14 @@ impl<'a> Stage<'a> {
              store.prefix = \"{name}:\"\n\
              sealing_key = \"env:BENCH_SEALING_KEY\"\n\
              push.queue = {QUEUE}\n\
+             push.superseded = \"{reported}\"\n\
              egress.allow_networks = [\"127.0.0.0/8\"]\n\
              {more}\n",
             kafka = site.kafka,
             redis = site.redis,
             commands = commands(name),
             results = results(name),
+            reported = self.reported.as_str(),
             more = site.more.join("\n"),
         );
         for shop in 0..self.shops {

@@ -184,22 +184,38 @@ impl Lane {
     pub(super) async fn report(&self, level: Level, outcome: Outcome, error: Option<Reason>) {
         let (is_urgent, seconds) = (level.is_urgent(), level.read_at.elapsed().as_secs_f64());
         let Some(position) = level.position else { return };
-        let (shop, delivery) = (&self.shop, &self.delivery);
         self.counters.count(outcome, is_urgent, seconds);
         let result = PushResult {
-            push_id: push_id(&position),
-            kind: Kind::Stock,
-            channel: shop.channel.to_owned(),
-            shop: shop.id.as_str().to_owned(),
-            object_id: level.told.sku_id,
-            version: Some(level.version),
             available: (outcome == Outcome::Ok).then_some(level.told.available),
-            number: None,
-            outcome,
             error,
             tries: level.tries,
-            at: delivery.parts.clock.now(),
+            ..self.result(push_id(&position), level.told.sku_id, level.version, outcome)
         };
-        delivery.receipts.result(result, position).await;
+        self.delivery.receipts.result(result, vec![position]).await;
+    }
+
+    /// How a command ended that no call carried.
+    pub(super) fn result(
+        &self,
+        push_id: String,
+        object_id: String,
+        version: u64,
+        outcome: Outcome,
+    ) -> PushResult {
+        PushResult {
+            push_id,
+            kind: Kind::Stock,
+            channel: self.shop.channel.to_owned(),
+            shop: self.shop.id.as_str().to_owned(),
+            object_id,
+            version: Some(version),
+            available: None,
+            number: None,
+            outcome,
+            error: None,
+            tries: 0,
+            at: self.delivery.parts.clock.now(),
+            also: Vec::new(),
+        }
     }
 }

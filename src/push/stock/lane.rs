@@ -3,6 +3,7 @@
 use super::delivery::Worker;
 use super::drift::Samples;
 use super::queue::{Level, Put, Queue, Take};
+use super::superseded::Superseded;
 use super::versions::Remembered;
 use super::{StockCommand, rules};
 use crate::bus::Position;
@@ -27,6 +28,8 @@ pub(in crate::push) struct Lane {
     /// What may be read back.
     pub(super) samples: Mutex<Samples>,
     pub(super) counters: Arc<Counters>,
+    /// Levels that were replaced and are to be reported together.
+    pub(super) superseded: Mutex<Superseded>,
     state: Mutex<State>,
     /// Something rests that was not known to the worker who waits for the first.
     rests: Notify,
@@ -60,17 +63,26 @@ impl Lane {
             has_sleeper: false,
             unanswered: HashSet::new(),
         };
-        let (samples, state) = (Mutex::default(), Mutex::new(state));
-        Arc::new(Self { shop, delivery, versions, counters, samples, state, rests: Notify::new() })
+        Arc::new(Self {
+            shop,
+            delivery,
+            versions,
+            samples: Mutex::default(),
+            counters,
+            superseded: Mutex::default(),
+            state: Mutex::new(state),
+            rests: Notify::new(),
+        })
     }
 
-    /// Lets a level wait, reports the one that it replaces, and sees to it that somebody works.
-    pub(in crate::push) async fn put(
+    /// Lets a level wait and sees to it that somebody works. Returned is the level that it replaces, or that it comes
+    /// after itself: the caller reports it.
+    pub(super) fn put(
         self: &Arc<Self>,
         command: StockCommand<'_>,
         position: Position,
         read_at: Instant,
-    ) {
+    ) -> Option<Level> {
         let available = rules::apply(&self.shop.stock_rules, &command.sku_id, command.available);
         let level = Level {
             version: command.version,
@@ -85,14 +97,15 @@ impl Lane {
         let superseded = match put {
             Put::Waiting => {
                 self.delivery.waiting.grow(Kind::Stock, 1);
-                return self.start_worker(is_urgent);
+                self.start_worker(is_urgent);
+                return None;
             }
             Put::Replaced(level) | Put::Late(level) => level,
         };
         if is_urgent {
             self.start_worker(true);
         }
-        self.report(superseded, Outcome::Superseded, None).await;
+        Some(superseded)
     }
 
     /// Tells a level once more, because another may have arrived at the channel after it.

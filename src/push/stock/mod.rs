@@ -6,9 +6,11 @@ mod drift;
 mod lane;
 mod queue;
 mod rules;
+mod superseded;
 mod versions;
 
 pub use command::StockCommand;
 pub(super) use drift::{Drift, start as read_back};
 pub(super) use lane::Lane;
+pub(super) use superseded::Gathered;
 pub(super) use versions::Remembered;

@@ -176,9 +176,10 @@ impl Worker {
             error,
             tries: job.tries,
             at,
+            also: Vec::new(),
         };
         delivery.observe(shop, &job, outcome);
-        delivery.receipts.result(result, job.position).await;
+        delivery.receipts.result(result, vec![job.position]).await;
         self.0.done(&order);
     }
 }

@@ -5,51 +5,30 @@
 //! The real push-back runs, on a paused clock; only Kafka, the store and the channel are in memory. A process that died
 //! gets no answer from any of them any more, and its calls that had left arrive all the same.
 
+mod world;
+
 use super::{Outcome, Parts, PushResult, start};
-use crate::bus::{
-    Commands, Past, Position, PublishError, Publisher, RawCommand, ReadError, Record, Take,
-};
 use crate::clock::SystemClock;
-use crate::config::{self, Push, StockRule, Topics};
+use crate::config::{self, Push, StockRule, Superseded, Topics};
 use crate::holds::Holds;
 use crate::intake::{self, Intake};
 use crate::seal::Sealer;
-use crate::shops::{Class, Counters, Shop, Shops, WayOut};
+use crate::shops::{Counters, Shop, Shops};
 use crate::shutdown::Shutdown;
-use crate::store::{self, Begun, MemoryStore, Newer, Notes, Version, Versions};
+use crate::store::{MemoryStore, Notes};
 use crate::telemetry::metrics::Metrics;
-use async_trait::async_trait;
-use bytes::Bytes;
 use connectors::contract::model::ShopId;
-use connectors::contract::{
-    ApiReply, ApiRequest, Capability, Error, ErrorKind, Result as CallResult, ShopSetup,
-};
-use http::{HeaderMap, StatusCode};
-use parking_lot::Mutex;
+use connectors::contract::{Capability, ShopSetup};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::Notify;
+use world::{Fate, Process, Shared};
 
 const SKUS: u8 = 3;
 const TOPIC: &str = "stock";
-
-/// What happens to a call on its way.
-#[derive(Debug, Clone, Copy)]
-struct Fate {
-    /// Milliseconds until the call leaves, because its limit makes it wait; if its process dies meanwhile, it never does.
-    held: u64,
-    /// Milliseconds until the channel has it.
-    arrives: u64,
-    /// Milliseconds until the caller hears of it, or gives up.
-    answered: u64,
-    /// Whether the caller hears at all.
-    is_lost: bool,
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -70,180 +49,6 @@ enum Step {
     Wait(u16),
 }
 
-#[derive(Debug, Default)]
-struct World {
-    log: Vec<Vec<u8>>,
-    /// First offset that is not settled.
-    committed: usize,
-    settled: BTreeSet<usize>,
-    /// Which process reads, and where it is.
-    owner: usize,
-    cursor: usize,
-    results: Vec<PushResult>,
-    channel: BTreeMap<String, u32>,
-    fates: Vec<Fate>,
-    calls: usize,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    world: Mutex<World>,
-    changed: Notify,
-}
-
-/// One process's view of everything outside it.
-#[derive(Debug, Clone)]
-struct Process {
-    id: usize,
-    shared: Arc<Shared>,
-    store: Arc<MemoryStore>,
-    is_dead: Arc<AtomicBool>,
-}
-
-impl Process {
-    /// A dead process gets no further.
-    async fn lives(&self) {
-        if self.is_dead.load(Ordering::SeqCst) {
-            pending::<()>().await;
-        }
-    }
-}
-
-#[async_trait]
-impl Commands for Process {
-    async fn next(&self) -> Result<RawCommand, ReadError> {
-        loop {
-            self.lives().await;
-            let changed = self.shared.changed.notified();
-            {
-                let mut world = self.shared.world.lock();
-                let offset = world.cursor;
-                if world.owner == self.id
-                    && let Some(payload) = world.log.get(offset).cloned()
-                {
-                    world.cursor += 1;
-                    let offset = i64::try_from(offset).unwrap();
-                    let position = Position { topic: TOPIC.into(), partition: 0, offset };
-                    return Ok(RawCommand { position, key: None, payload: Some(payload) });
-                }
-            }
-            changed.await;
-        }
-    }
-
-    fn settle(&self, position: &Position) {
-        let mut world = self.shared.world.lock();
-        if world.owner == self.id && !self.is_dead.load(Ordering::SeqCst) {
-            world.settled.insert(usize::try_from(position.offset).unwrap());
-            while world.settled.contains(&world.committed) {
-                world.committed += 1;
-            }
-        }
-    }
-
-    fn pause(&self) {}
-
-    fn resume(&self) {}
-}
-
-#[async_trait]
-impl Publisher for Process {
-    async fn publish(&self, records: &[Record]) -> Vec<Result<(), PublishError>> {
-        self.lives().await;
-        let results = records.iter().map(|record| serde_json::from_slice(&record.payload).unwrap());
-        self.shared.world.lock().results.extend(results);
-        self.lives().await;
-        vec![Ok(()); records.len()]
-    }
-
-    async fn is_ready(&self) -> bool {
-        true
-    }
-}
-
-#[async_trait]
-impl Past for Process {
-    async fn each(&self, mut take: Take) -> Result<(), ReadError> {
-        self.lives().await;
-        let log = self.shared.world.lock().log.clone();
-        for payload in log {
-            take(&payload);
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Versions for Process {
-    async fn begin(&self, shop: &str, levels: &[Version<'_>]) -> Result<Vec<Begun>, store::Error> {
-        self.lives().await;
-        let begun = self.store.begin(shop, levels).await;
-        self.lives().await;
-        begun
-    }
-
-    async fn finish(
-        &self,
-        shop: &str,
-        levels: &[Version<'_>],
-    ) -> Result<Vec<Option<Newer>>, store::Error> {
-        self.lives().await;
-        self.store.finish(shop, levels).await
-    }
-
-    async fn newest(&self, shop: &str, skus: &[&str]) -> Result<Vec<Option<Newer>>, store::Error> {
-        self.lives().await;
-        self.store.newest(shop, skus).await
-    }
-
-    async fn recall(&self, shop: &str, levels: &[Version<'_>]) -> Result<(), store::Error> {
-        self.lives().await;
-        self.store.recall(shop, levels).await
-    }
-
-    async fn recalled(&self) -> Result<(), store::Error> {
-        self.lives().await;
-        self.store.recalled().await
-    }
-}
-
-#[async_trait]
-impl WayOut for Process {
-    async fn call(&self, request: ApiRequest, _: Class) -> CallResult<ApiReply> {
-        self.lives().await;
-        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-        let levels = body["data"]["levels"].as_array().unwrap().clone();
-        let fate = {
-            let mut world = self.shared.world.lock();
-            world.calls += 1;
-            let call = world.calls;
-            let count = world.fates.len();
-            world.fates[call % count]
-        };
-        tokio::time::sleep(Duration::from_millis(fate.held)).await;
-        self.lives().await;
-        let shared = Arc::clone(&self.shared);
-        Shutdown::default().spawn(async move {
-            tokio::time::sleep(Duration::from_millis(fate.arrives)).await;
-            let mut world = shared.world.lock();
-            for level in levels {
-                let sku = level["sku_id"].as_str().unwrap().to_owned();
-                let available = level["available"].as_u64().unwrap();
-                world.channel.insert(sku, u32::try_from(available).unwrap());
-            }
-        });
-        tokio::time::sleep(Duration::from_millis(fate.answered)).await;
-        self.lives().await;
-        // An answer cannot be there before the call.
-        if fate.is_lost || fate.answered < fate.arrives {
-            return Err(Error::new(ErrorKind::Unavailable, "no answer"));
-        }
-        Ok(ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() })
-    }
-
-    fn authorization_ended(&self) {}
-}
-
 struct Simulation {
     shared: Arc<Shared>,
     store: Arc<MemoryStore>,
@@ -255,7 +60,7 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(fates: Vec<Fate>) -> Self {
+    fn new(fates: Vec<Fate>, superseded: Superseded) -> Self {
         let (plan, problems) = config::plan(true, None);
         let config = plan.unwrap_or_else(|| panic!("{problems:?}")).config;
         let shared = Arc::new(Shared::default());
@@ -264,7 +69,7 @@ impl Simulation {
             shared,
             store: Arc::new(MemoryStore::new(Duration::from_secs(1))),
             topics: Topics { stock_commands: TOPIC.to_owned(), ..config.kafka.topics },
-            settings: config.push,
+            settings: Push { superseded, ..config.push },
             intake: config.intake,
             processes: Vec::new(),
             versions: BTreeMap::new(),
@@ -363,8 +168,7 @@ impl Simulation {
     fn judge(&self) {
         let world = self.shared.world.lock();
         assert_eq!(world.committed, world.log.len(), "a command is not settled");
-        let results: BTreeSet<&str> =
-            world.results.iter().map(|result| result.push_id.as_str()).collect();
+        let results: BTreeSet<&str> = world.results.iter().flat_map(names).collect();
         assert_eq!(results.len(), world.log.len(), "a command has no result");
         for (sku, levels) in &self.versions {
             let sku = format!("sku{sku}");
@@ -403,11 +207,27 @@ fn shop(process: &Process, metrics: &Metrics) -> Shop {
     }
 }
 
-fn simulate(fates: Vec<Fate>, steps: &[Step]) {
+/// Every command that a result settles.
+fn names(result: &PushResult) -> impl Iterator<Item = &str> {
+    let also = result.also.iter().map(|also| also.push_id.as_str());
+    also.chain([result.push_id.as_str()])
+}
+
+/// Whether results are shared must make no difference to the channel.
+fn simulate_both(fates: &[Fate], steps: &[Step]) {
+    simulate(fates, steps, Superseded::Each);
+    simulate(fates, steps, Superseded::Together);
+}
+
+fn any_superseded() -> impl Strategy<Value = Superseded> {
+    prop::sample::select(vec![Superseded::Each, Superseded::Together])
+}
+
+fn simulate(fates: &[Fate], steps: &[Step], superseded: Superseded) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
-        let mut simulation = Simulation::new(fates);
+        let mut simulation = Simulation::new(fates.to_vec(), superseded);
         simulation.run(steps).await;
         simulation.judge();
     });
@@ -426,14 +246,14 @@ fn a_former_owner_whose_call_had_no_answer_has_the_newest_level_told_after_it() 
     let slow = Fate { held: 15_000, ..LOST };
     // The first call is the former owner's second: the store is asked for the first time before it.
     let fates = vec![QUICK, slow, QUICK, QUICK, QUICK, QUICK];
-    simulate(fates, &[command(1), Step::Wait(600), Step::Rebalance, command(2)]);
+    simulate_both(&fates, &[command(1), Step::Wait(600), Step::Rebalance, command(2)]);
 }
 
 #[test]
 fn a_level_that_was_given_up_is_followed_by_what_is_newer_by_then() {
     let slow = Fate { held: 20_000, ..LOST };
     let fates = vec![QUICK, LOST, LOST, LOST, LOST, slow, QUICK, QUICK, QUICK, QUICK];
-    simulate(fates, &[command(1), Step::Wait(8_300), Step::Rebalance, command(2)]);
+    simulate_both(&fates, &[command(1), Step::Wait(8_300), Step::Rebalance, command(2)]);
 }
 
 fn any_fate() -> impl Strategy<Value = Fate> {
@@ -456,6 +276,7 @@ proptest! {
 
     #[test]
     fn an_old_level_never_wins_and_each_command_settles_whoever_dies(
+        superseded in any_superseded(),
         fates in prop::collection::vec(any_fate(), 1..12),
         steps in prop::collection::vec(
             prop_oneof![
@@ -464,11 +285,12 @@ proptest! {
             1..40,
         ),
     ) {
-        simulate(fates, &steps);
+        simulate(&fates, &steps, superseded);
     }
 
     #[test]
     fn an_old_level_never_wins_although_the_store_forgets(
+        superseded in any_superseded(),
         fates in prop::collection::vec(any_fate(), 1..12),
         steps in prop::collection::vec(
             prop_oneof![
@@ -477,6 +299,6 @@ proptest! {
             1..40,
         ),
     ) {
-        simulate(fates, &steps);
+        simulate(&fates, &steps, superseded);
     }
 }
