@@ -36,6 +36,9 @@ impl Meaning {
     }
 }
 
+/// Context of a refusal that says that there is no such listing.
+pub(super) const NO_ITEM: &str = "channel has no such listing";
+
 /// Words of error texts, and what they say. The first that fits counts.
 const WORDS: &[(&str, ErrorKind, &str)] = &[
     ("频繁", THROTTLED, "channel is called too often"),
@@ -48,6 +51,7 @@ const WORDS: &[(&str, ErrorKind, &str)] = &[
     ("系统繁忙", ErrorKind::Unavailable, "channel is busy"),
     ("稍后", ErrorKind::Unavailable, "channel is busy"),
     ("超时", ErrorKind::Unavailable, "service behind the channel timed out"),
+    ("商品不存在", ErrorKind::Rejected, NO_ITEM),
 ];
 
 /// Whether an answer is one.

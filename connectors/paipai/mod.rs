@@ -35,6 +35,9 @@ mod sign_tests;
 mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
+mod stock_tests;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;
 mod waybill;
 mod wire;
@@ -64,6 +67,7 @@ pub(crate) const ENTRY: Entry = Entry {
         calls(refunds::READ, 20),
         calls(stock::ONE, 20),
         calls(stock::BATCH, 10),
+        calls(stock::READ, 10),
         calls(waybill::CONSIGN, 20),
     ],
     needs_app: true,

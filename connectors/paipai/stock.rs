@@ -1,16 +1,25 @@
-//! Sets stock levels, absolute ones: one SKU by one call, several SKUs of a listing by another.
+//! Sets stock levels, absolute ones: one SKU by one call, several SKUs of a listing by another. Read back is a whole
+//! listing in a call.
 
-use super::Paipai;
-use super::errors::error;
-use super::wire::Record;
+use super::errors::{NO_ITEM, error};
+use super::wire::{Record, needed};
+use super::{Charset, Paipai, body};
 use crate::contract::model::StockLevel;
-use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, StockSink};
+use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, StockReader, StockSink};
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 pub(super) const ONE: &str = "modifyItemStock";
 pub(super) const BATCH: &str = "editItemStock";
+pub(super) const READ: &str = "getItem";
 const MOST: usize = 20;
+/// `status` of a SKU that is about to be deleted: nobody can buy it any more.
+const DELETED: &str = "9";
+/// What a SKU's number is called; the second is that of older answers.
+const SKU_ID: [&str; 2] = ["skuId", "stockId"];
+/// What a SKU's level is called in `stockList`, and in `stockJsonList`.
+const COUNT: [&str; 2] = ["stockCount", "num"];
 
 #[async_trait]
 impl StockSink for Paipai {
@@ -19,7 +28,7 @@ impl StockSink for Paipai {
     }
 
     fn batch_key<'l>(&self, level: &'l StockLevel) -> &'l str {
-        level.product_id.as_deref().unwrap_or(&level.sku_id)
+        listing(level)
     }
 
     async fn set(&self, session: &Session<'_>, levels: &[StockLevel]) -> Result<Vec<Result<()>>> {
@@ -42,12 +51,89 @@ impl StockSink for Paipai {
         }
         Ok(outcomes)
     }
+
+    fn reader(&self) -> Option<&dyn StockReader> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl StockReader for Paipai {
+    fn max_batch(&self) -> usize {
+        MOST
+    }
+
+    async fn levels(&self, session: &Session<'_>, told: &[StockLevel]) -> Result<Vec<Option<u32>>> {
+        let Some(first) = told.first() else { return Ok(Vec::new()) };
+        if told.iter().any(|level| listing(level) != listing(first)) {
+            return Err(Error::malformed("a call reads one listing"));
+        }
+        let answer = match self.ask(session, self.of_listing(READ, first)).await {
+            Err(error) if error.context() == NO_ITEM => return Ok(vec![None; told.len()]),
+            answer => answer?.0,
+        };
+        let skus = shown(&answer)?;
+        let level = |level: &StockLevel| {
+            if level.sku_id != listing(level) {
+                return Ok(skus.get(&level.sku_id).copied());
+            }
+            // Of a listing that has variants by now, the level of the whole is none that could be set.
+            if skus.len() > 1 { Ok(None) } else { count(&answer).map(Some) }
+        };
+        told.iter().map(level).collect()
+    }
+}
+
+fn listing(level: &StockLevel) -> &str {
+    level.product_id.as_deref().unwrap_or(&level.sku_id)
+}
+
+/// What a listing shows of its SKUs, by number: in a list of records, or in one that newer answers have beside it.
+fn shown(listing: &Record) -> Result<BTreeMap<String, u32>> {
+    const NEWER: &str = "stockJsonList";
+    let mut stocks = listing.records("stockList")?;
+    if stocks.is_empty() {
+        // A list inside a text, as it is documented, or the list itself, as a program reads it.
+        stocks = match listing.text(NEWER) {
+            Ok(Some(text)) => {
+                let text = format!("{{\"errorCode\":0,\"{NEWER}\":{text}}}");
+                body::read(Charset::Utf8, text.as_bytes())?.records(NEWER)?
+            }
+            Ok(None) => Vec::new(),
+            Err(_) => listing.records(NEWER)?,
+        };
+    }
+    let mut shown = BTreeMap::new();
+    for stock in stocks {
+        let id = first(&SKU_ID, |name| stock.id(name))?;
+        let is_deleted = stock.word("status")? == Some(DELETED);
+        if let (Some(id), false) = (id, is_deleted) {
+            shown.insert(id.to_owned(), count(&stock)?);
+        }
+    }
+    Ok(shown)
+}
+
+/// The level that a record states. A channel that sold more than it had may show less than nothing.
+fn count(record: &Record) -> Result<u32> {
+    let count = needed(first(&COUNT, |name| record.whole(name))?, "stockCount")?;
+    let wrong = |_| Error::malformed("a level larger than any").at("stockCount");
+    u32::try_from(count.max(0)).map_err(wrong)
+}
+
+/// The first of several fields that has something in it.
+fn first<T>(names: &[&str], read: impl Fn(&str) -> Result<Option<T>>) -> Result<Option<T>> {
+    for name in names {
+        if let Some(value) = read(name)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
 }
 
 impl Paipai {
     fn of_listing(&self, api: &'static str, level: &StockLevel) -> ApiRequest {
-        let listing = level.product_id.as_deref().unwrap_or(&level.sku_id);
-        self.seller(api, "item").idempotent().param("itemCode", listing)
+        self.seller(api, "item").idempotent().param("itemCode", listing(level))
     }
 
     async fn set_one(&self, session: &Session<'_>, level: &StockLevel) -> Result<()> {

@@ -38,6 +38,9 @@ mod sign;
 mod sign_tests;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
+mod stock_tests;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;
 mod v485;
 mod webhook;
@@ -63,6 +66,8 @@ pub(crate) const ENTRY: Entry = Entry {
         calls(ecstore::SEARCH, 10),
         calls(ecstore::DETAIL, 20),
         calls(ecstore::STOCK, 5),
+        calls(ecstore::ITEM, 5),
+        calls(ecstore::STORE, 5),
         calls(ecstore::CREATE, 10),
         calls(ecstore::UPDATE, 10),
         calls(hub::SOLD, 10),
@@ -74,6 +79,7 @@ pub(crate) const ENTRY: Entry = Entry {
         calls(v485::LIST, 10),
         calls(v485::DETAIL, 20),
         calls(v485::STOCK, 5),
+        calls(v485::READ, 5),
         calls(v485::CREATE, 10),
         calls(v485::UPDATE, 10),
     ],

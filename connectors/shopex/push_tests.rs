@@ -10,7 +10,7 @@ use crate::contract::model::{
 };
 use crate::contract::{
     ApiReply, ApiRequest, ChannelApi, Connector, Credentials, ErrorKind, Event, Result, Secret,
-    Session,
+    Session, StockSink,
 };
 use crate::testkit::{Fake, FakeApi, Faults};
 use async_trait::async_trait;
@@ -25,14 +25,14 @@ const START_MS: i64 = 1_794_326_430_000;
 const NUMBER: &str = "SF1000000000001";
 
 /// A connector, the fake it talks to, and the way between.
-struct Desk {
+pub(super) struct Desk {
     connector: Arc<dyn Connector>,
     fake: Arc<dyn Fake>,
-    api: FakeApi,
+    pub(super) api: FakeApi,
 }
 
 impl Desk {
-    fn new(settings: Value) -> Self {
+    pub(super) fn new(settings: Value) -> Self {
         let connector = connector(settings);
         let fake = super::fake::build(vec![shop()]);
         let credentials =
@@ -53,10 +53,17 @@ impl Desk {
         self.connector.waybills().unwrap().ship(&session, waybill).await
     }
 
-    async fn set(&self, levels: &[StockLevel]) -> Result<Vec<Result<()>>> {
+    pub(super) async fn set(&self, levels: &[StockLevel]) -> Result<Vec<Result<()>>> {
         let shop = shop().shop;
         let session = Session { shop: &shop, api: &self.api, app_key: NODE, now: self.api.now() };
         self.connector.stock().unwrap().set(&session, levels).await
+    }
+
+    pub(super) async fn read_back(&self, told: &[StockLevel]) -> Result<Vec<Option<u32>>> {
+        let shop = shop().shop;
+        let session = Session { shop: &shop, api: &self.api, app_key: NODE, now: self.api.now() };
+        let reader = self.connector.stock().and_then(StockSink::reader).unwrap();
+        reader.levels(&session, told).await
     }
 
     async fn lines(&self, id: &OrderId) -> Vec<Line> {
@@ -73,7 +80,7 @@ impl Desk {
         shipments.into_iter().map(|(_, number)| number).collect()
     }
 
-    fn calls(&self, api: &str) -> u64 {
+    pub(super) fn calls(&self, api: &str) -> u64 {
         self.fake.calls().get(api).copied().unwrap_or(0)
     }
 
@@ -106,7 +113,13 @@ fn every_generation() -> Vec<Value> {
 
 /// Answers in the given words, in turn.
 #[derive(Debug)]
-struct Says(Mutex<VecDeque<&'static str>>, Arc<dyn Connector>);
+pub(super) struct Says(Mutex<VecDeque<&'static str>>, Arc<dyn Connector>);
+
+impl Says {
+    pub(super) fn new(bodies: &[&'static str], connector: Arc<dyn Connector>) -> Self {
+        Self(Mutex::new(bodies.iter().copied().collect()), connector)
+    }
+}
 
 #[async_trait]
 impl ChannelApi for Says {
@@ -121,7 +134,7 @@ impl ChannelApi for Says {
 
 async fn set_and_told(settings: Value, body: &'static str) -> Result<Vec<Result<()>>> {
     let connector = connector(settings);
-    let api = Says(Mutex::new(VecDeque::from([body])), Arc::clone(&connector));
+    let api = Says::new(&[body], Arc::clone(&connector));
     let shop = shop().shop;
     let now = Timestamp::from_unix_ms(START_MS);
     let session = Session { shop: &shop, api: &api, app_key: NODE, now };

@@ -90,7 +90,7 @@ fn is_no_item(error: &Error) -> bool {
 }
 
 /// A channel that sold more than it had may show less than nothing.
-fn units(shown: Option<i64>) -> Result<Option<u32>> {
+pub(super) fn units(shown: Option<i64>) -> Result<Option<u32>> {
     let Some(shown) = shown else { return Ok(None) };
     let units = u32::try_from(shown.max(0));
     units.map(Some).map_err(|_| Error::malformed("a level larger than any").at("item"))

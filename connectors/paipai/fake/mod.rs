@@ -69,6 +69,7 @@ fn api(name: &str) -> Option<Api> {
         "getDealRefundDetailInfo" => refunds::detail,
         "modifyItemStock" => stock::one,
         "editItemStock" => stock::batch,
+        "getItem" => stock::item,
         _ => return None,
     })
 }

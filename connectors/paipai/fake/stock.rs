@@ -56,3 +56,26 @@ pub(super) fn batch(shop: &mut Shop, call: &Call, _: i64) -> Answer {
         ("failList".to_owned(), json!(failed)),
     ]))
 }
+
+/// A listing with the levels of its SKUs; one without variants has a SKU without a number.
+pub(super) fn item(shop: &mut Shop, call: &Call, _: i64) -> Answer {
+    let item = call.get("itemCode").ok_or(Refusal(4001, "缺少itemCode"))?;
+    let skus: Vec<&Sku> = shop.skus.iter().filter(|sku| sku.item == item).collect();
+    let first = skus.first().ok_or(Refusal(5002, "商品不存在"))?;
+    let stock = |sku: &&Sku| {
+        json!({
+            "skuId": sku.id.unwrap_or("0"), "stockLocalCode": sku.code, "stockAttr": sku.attr,
+            "status": 2, "stockPrice": sku.price, "stockCount": sku.count.to_string(),
+        })
+    };
+    let all = skus.iter().fold(0_u32, |sum, sku| sum.saturating_add(sku.count));
+    let stocks: Vec<Value> = skus.iter().map(stock).collect();
+    Ok(Map::from_iter([
+        ("itemCode".to_owned(), json!(item)),
+        ("itemName".to_owned(), json!(first.name)),
+        ("itemState".to_owned(), json!("IS_FOR_SALE")),
+        ("itemPrice".to_owned(), json!(first.price)),
+        ("stockCount".to_owned(), json!(all)),
+        ("stockList".to_owned(), json!(stocks)),
+    ]))
+}

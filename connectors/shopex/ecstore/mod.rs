@@ -7,7 +7,9 @@ mod waybill;
 pub(super) use orders::{
     DETAIL, HORIZON, LONGEST_WINDOW, PAGE_SIZE, SEARCH, page_of, whole, within,
 };
-pub(super) use stock::{MAX_BATCH, STOCK, outcomes, quantities, unconfirmed};
+pub(super) use stock::{
+    ITEM, MAX_BATCH, STOCK, STORE, outcomes, product_number, quantities, shown_units, unconfirmed,
+};
 pub(super) use waybill::{CREATE, UPDATE};
 
 use super::{Setup, answers};

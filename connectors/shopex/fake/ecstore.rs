@@ -1,11 +1,11 @@
 //! ECStore's `b2c.*`: refuses in two shapes, does a task once, and remembers it whatever became of it.
 
-use super::books::{Delivery, Shop};
+use super::books::{Delivery, Product, Shop};
 use super::call::{Call, Said};
 use super::php::{self, Object, json};
 use super::trade;
 use crate::contract::model::Timestamp;
-use serde_json::{Value, json as value};
+use serde_json::{Map, Value, json as value};
 
 const TASK_USED: &str = "该请求已经处理，不能在处理了！";
 
@@ -42,6 +42,8 @@ pub(super) fn answer(shop: &mut Shop, method: &str, call: &Call, now: i64) -> Sa
         "b2c.delivery.create" => create(shop, call),
         "b2c.delivery.update" => update(shop, call, now),
         "b2c.update_store.updateStore" => set_stock(shop, &call.text("list_quantity")),
+        "b2c.goods.get_item" => item(shop, call),
+        "b2c.goods.get_store" => sellable(shop, call),
         _ => {
             let text = format!("ECstore中不存在{method}接口");
             let fields = [("rsp", "fail".into()), ("data", Value::Null), ("res", text.into())];
@@ -227,4 +229,47 @@ pub(super) fn set_stock(shop: &mut Shop, list: &str) -> Outcome {
         return Err(Refusal { text: "更新库存部分失败！", data });
     }
     Ok("true".to_owned())
+}
+
+/// A product with its SKUs, as JSON inside a text; an empty text where there is none. `quantity` is what lies in store, with
+/// what is reserved.
+fn item(shop: &Shop, call: &Call) -> Outcome {
+    let iid = call.text("iid");
+    if iid.is_empty() {
+        return Err(Refusal { text: "必填参数不存在！", data: value!({ "item": "" }) });
+    }
+    let of_item = |product: &&Product| product.goods_id.to_string() == iid;
+    let products: Vec<&Product> = shop.products.iter().filter(of_item).collect();
+    let Some(first) = products.first() else { return Ok(json(&value!({ "item": "" }))) };
+    let sku = |product: &&Product| {
+        value!({
+            "sku_id": product.product_id.to_string(), "iid": iid, "bn": product.bn,
+            "properties": "", "quantity": product.store.to_string(),
+        })
+    };
+    let skus: Vec<Value> = products.iter().map(sku).collect();
+    let store: u32 = products.iter().map(|product| product.store).sum();
+    let item = value!({
+        "iid": iid, "title": first.name, "bn": format!("G{iid}"), "num": store.to_string(),
+        "skus": json(&value!(skus)),
+    });
+    Ok(json(&value!({ "item": json(&item) })))
+}
+
+/// What can be sold, by number of a SKU, for up to twenty. Where none is known that is a success with a message.
+fn sellable(shop: &Shop, call: &Call) -> Outcome {
+    let numbers: Vec<String> = serde_json::from_str(&call.text("product_id")).unwrap_or_default();
+    if !(1..=20).contains(&numbers.len()) {
+        return Err(Refusal { text: "参数错误", data: Value::Null });
+    }
+    let is_asked = |product: &&Product| numbers.contains(&product.product_id.to_string());
+    let level = |product: &Product| {
+        let units = i64::from(product.store) - i64::from(product.reserved);
+        (product.product_id.to_string(), Value::from(units))
+    };
+    let levels: Map<String, Value> = shop.products.iter().filter(is_asked).map(level).collect();
+    if levels.is_empty() {
+        return Ok(json(&value!({ "status": "error", "message": "没有找到任何一个货品" })));
+    }
+    Ok(json(&Value::Object(levels)))
 }

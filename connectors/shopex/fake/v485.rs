@@ -39,6 +39,7 @@ pub(super) fn answer(shop: &mut Shop, act: &str, call: &Call, now: i64) -> Said 
             None => data_fail("订单不存在"),
         },
         "set_ome_products_store" => set_stock(shop, call),
+        "get_product_detail" => product(shop, call),
         "create_ome_delivery" => create(shop, call),
         "update_ome_delivery_status" => finish(shop, call, now),
         _ => fail("0x008", "missing method", "".into()),
@@ -94,6 +95,23 @@ fn set_stock(shop: &mut Shop, call: &Call) -> Said {
     }
     let info = json(&value!({ "error_response": failed }));
     fail("0x004", "db fail", info.into())
+}
+
+/// Columns of one SKU, by its number. The table holds a level as it was set, without what is reserved.
+fn product(shop: &Shop, call: &Call) -> Said {
+    let Some(number) = call.get("product_id") else { return data_fail("data fail") };
+    let columns = call.text("columns");
+    let row = |product: &super::books::Product| {
+        let store = product.store.saturating_sub(product.reserved).to_string();
+        let mut row = value!({ "bn": product.bn, "name": product.name, "store": store });
+        if let (Some(fields), false) = (row.as_object_mut(), columns.is_empty()) {
+            fields.retain(|name, _| columns.split('|').any(|column| column == name));
+        }
+        row
+    };
+    let of_number = |product: &&super::books::Product| product.product_id.to_string() == number;
+    let rows: Vec<Value> = shop.products.iter().filter(of_number).map(row).collect();
+    succeeded(value!({ "data_info": rows }))
 }
 
 fn create(shop: &mut Shop, call: &Call) -> Said {

@@ -9,7 +9,7 @@ mod waybill;
 #[cfg(feature = "testkit")]
 pub(super) use normalize::order as read_order;
 pub(super) use orders::{DETAIL, LIST};
-pub(super) use stock::STOCK;
+pub(super) use stock::{READ, STOCK};
 pub(super) use waybill::{CREATE, UPDATE};
 
 use super::{Setup, answers};

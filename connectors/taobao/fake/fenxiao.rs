@@ -71,7 +71,10 @@ pub(super) fn products(shop: &mut Shop, call: &Call, _: Timestamp) -> Answer {
     let is_wanted = |listing: &&Listing| wanted.contains(&listing.num_iid.to_string().as_str());
     let wants_skus = call.list("fields").contains(&"skus");
     let product = |listing: &Listing| {
-        let mut product = json!({ "pid": listing.num_iid, "name": listing.title });
+        let mut product = json!({
+            "pid": listing.num_iid, "name": listing.title, "outer_id": listing.outer_id,
+            "quantity": listing.total(),
+        });
         let skus = listing.skus.iter().map(|sku| {
             json!({
                 "id": sku.id, "properties": properties(sku), "name": sku.properties,

@@ -62,7 +62,7 @@ pub(super) fn catalogue(shop: u64) -> Vec<Listing> {
 
 impl Listing {
     /// Units of all its SKUs.
-    fn total(&self) -> u32 {
+    pub(super) fn total(&self) -> u32 {
         if self.skus.is_empty() {
             return self.quantity;
         }

@@ -17,6 +17,9 @@ mod refunds;
 mod stock;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
+mod stock_tests;
+#[cfg(test)]
+#[cfg(feature = "testkit")]
 mod tests;
 mod waybill;
 mod wire;

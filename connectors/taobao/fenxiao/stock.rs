@@ -2,13 +2,15 @@
 //!
 //! Writing names SKUs by their properties, which only the product's own record tells: it is read first. A product without
 //! SKUs is written by its id alone. Levels are full (`type=1`), so repeating them is harmless; the reply says that they were
-//! taken, and not what there is now.
+//! taken, and not what there is now. That is read as the properties are: a whole product in a call.
 
+use super::super::scalars::Whole;
+use super::super::stock::units;
 use super::super::wire::{object, reply};
 use super::Fenxiao;
 use super::wire::{Product, Products, Sku, Updated, items};
 use crate::contract::model::StockLevel;
-use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, StockSink};
+use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, StockReader, StockSink};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 
@@ -40,7 +42,7 @@ impl StockSink for Fenxiao {
             outcomes.insert(&level.sku_id, write(session, &level.sku_id, &[available], &[]).await);
         }
         if !skus.is_empty() {
-            let known = properties(session, product(first)).await?;
+            let known = read(session, product(first)).await?.unwrap_or_default().skus;
             let (there, strange): (Vec<_>, Vec<_>) =
                 skus.into_iter().partition(|level| known.contains_key(&level.sku_id));
             for level in strange {
@@ -52,7 +54,7 @@ impl StockSink for Fenxiao {
             let names: Vec<&str> = there
                 .iter()
                 .filter_map(|level| known.get(&level.sku_id))
-                .map(String::as_str)
+                .map(|sku| sku.properties.as_str())
                 .collect();
             if !there.is_empty() {
                 let written = write(session, product(first), &quantities, &names).await;
@@ -67,6 +69,40 @@ impl StockSink for Fenxiao {
             .map(|level| outcomes.get(level.sku_id.as_str()).cloned().unwrap_or_else(unsaid))
             .collect())
     }
+
+    fn reader(&self) -> Option<&dyn StockReader> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl StockReader for Fenxiao {
+    fn max_batch(&self) -> usize {
+        MAX_BATCH
+    }
+
+    async fn levels(&self, session: &Session<'_>, told: &[StockLevel]) -> Result<Vec<Option<u32>>> {
+        let Some(first) = told.first() else { return Ok(Vec::new()) };
+        if told.iter().any(|level| product(level) != product(first)) {
+            return Err(Error::malformed("a call reads one product"));
+        }
+        let Some(shown) = read(session, product(first)).await? else {
+            return Ok(vec![None; told.len()]);
+        };
+        let level = |level: &StockLevel| match (is_sku(level), shown.skus.is_empty()) {
+            (true, _) => shown.skus.get(&level.sku_id).map(|sku| stated(sku.quantity)).transpose(),
+            (false, true) => stated(shown.quantity).map(Some),
+            // It has variants by now, and the level of the whole is none that could be set.
+            (false, false) => Ok(None),
+        };
+        told.iter().map(level).collect()
+    }
+}
+
+/// The level that a record of the channel states. One that does not state any is not what was asked for.
+fn stated(quantity: Option<i64>) -> Result<u32> {
+    let level = units(quantity).map_err(|error| error.at("quantity"))?;
+    level.ok_or_else(|| Error::malformed("missing field").at("quantity"))
 }
 
 fn product(level: &StockLevel) -> &str {
@@ -78,25 +114,41 @@ fn is_sku(level: &StockLevel) -> bool {
     product(level) != level.sku_id
 }
 
-/// Properties of a product's SKUs, by SKU id.
-async fn properties(session: &Session<'_>, product: &str) -> Result<BTreeMap<String, String>> {
+/// What a product shows of itself and of its SKUs, by SKU id.
+#[derive(Default)]
+struct Shown {
+    quantity: Option<i64>,
+    skus: BTreeMap<String, ShownSku>,
+}
+
+struct ShownSku {
+    properties: String,
+    quantity: Option<i64>,
+}
+
+/// Reads a product with its SKUs; none where the supplier has no such product.
+async fn read(session: &Session<'_>, product: &str) -> Result<Option<Shown>> {
     let request =
         ApiRequest::post(READ).idempotent().param("pids", product).param("fields", "skus");
     let answer = session.api.call(request).await?;
     let Products { products } = reply(&answer.body)?;
     let raws = items(products, &["fenxiao_product"]).map_err(|error| error.within("products"))?;
-    let mut known = BTreeMap::new();
     for raw in raws {
         let found: Product<'_> = object(raw).map_err(|error| error.within("products"))?;
         if found.pid.0 != product {
             continue;
         }
+        let quantity = found.quantity.map(|Whole(units)| units);
+        let mut skus = BTreeMap::new();
         for raw in items(found.skus, &["fenxiao_sku"]).map_err(|error| error.within("skus"))? {
             let sku: Sku<'_> = object(raw).map_err(|error| error.within("skus"))?;
-            known.insert(sku.id.0.to_owned(), sku.properties.0.into_owned());
+            let quantity = sku.quantity.map(|Whole(units)| units);
+            let properties = sku.properties.0.into_owned();
+            skus.insert(sku.id.0.to_owned(), ShownSku { properties, quantity });
         }
+        return Ok(Some(Shown { quantity, skus }));
     }
-    Ok(known)
+    Ok(None)
 }
 
 async fn write(

@@ -164,14 +164,14 @@ fn refunds_by_flow_and_status() {
 }
 
 /// A connector, the fake it talks to, and the way between.
-struct Desk {
+pub(super) struct Desk {
     connector: Arc<dyn Connector>,
-    fake: Arc<dyn Fake>,
-    api: FakeApi,
+    pub(super) fake: Arc<dyn Fake>,
+    pub(super) api: FakeApi,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let setup = ShopSetup { shop: shop().shop, settings: Value::Null };
         let (connector, fake) = ((ENTRY.build)(setup).unwrap(), (ENTRY.fake)(vec![shop()]));
         let token = Token { access: Secret::new(TOKEN), refresh: None, expires_at: None };
@@ -210,7 +210,7 @@ impl Desk {
         self.connector.waybills().unwrap().ship(&self.session(&shop), waybill).await
     }
 
-    async fn set(&self, levels: &[StockLevel]) -> Result<Vec<Result<()>>> {
+    pub(super) async fn set(&self, levels: &[StockLevel]) -> Result<Vec<Result<()>>> {
         let shop = shop().shop;
         self.connector.stock().unwrap().set(&self.session(&shop), levels).await
     }

@@ -174,6 +174,8 @@ pub(super) struct Products<'a> {
 pub(super) struct Product<'a> {
     #[serde(borrow)]
     pub(super) pid: Id<'a>,
+    /// Units of all its SKUs, or of itself where it has none.
+    pub(super) quantity: Option<Whole>,
     pub(super) skus: Option<Raw<'a>>,
 }
 
@@ -182,6 +184,7 @@ pub(super) struct Product<'a> {
 pub(super) struct Sku<'a> {
     #[serde(borrow)]
     pub(super) id: Id<'a>,
+    pub(super) quantity: Option<Whole>,
     pub(super) properties: Text<'a>,
 }
 

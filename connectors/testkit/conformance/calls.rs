@@ -22,14 +22,21 @@ pub(super) async fn check(subject: &Subject) {
 
 /// Does one of everything that calls the channel; none if nothing does.
 async fn any_call(lab: &Lab<'_>) -> Option<()> {
-    for outcome in each(lab).await {
+    let level = a_level(lab).await;
+    for outcome in each(lab, level.as_ref()).await {
         must(outcome, "calling the channel");
     }
     (!lab.api.asked().is_empty()).then_some(())
 }
 
-/// The outcome of one call of each capability.
-async fn each(lab: &Lab<'_>) -> Vec<Result<()>> {
+/// A level of a SKU that the fake sells, where the connector sets any.
+async fn a_level(lab: &Lab<'_>) -> Option<StockLevel> {
+    lab.connector.stock()?;
+    sellable(lab).await.into_iter().next()
+}
+
+/// The outcome of one call of each capability; levels are read of what was found before, with calls that went well.
+async fn each(lab: &Lab<'_>, level: Option<&StockLevel>) -> Vec<Result<()>> {
     let mut outcomes = Vec::new();
     let id = lab.create_order(77);
     let to = lab.now();
@@ -45,11 +52,10 @@ async fn each(lab: &Lab<'_>) -> Vec<Result<()>> {
         outcomes.push(refunds.page(&lab.session(), window, 1).await.map(|_| ()));
         outcomes.push(refunds.refund(&lab.session(), &refund).await.map(|_| ()));
     }
-    if let Some(reader) = lab.connector.stock().and_then(StockSink::reader) {
-        // Whether the channel takes it for a SKU of its own does not matter here.
-        let sku_id = lab.fake.stock(lab.shop()).into_keys().next().unwrap_or_default();
-        let told = StockLevel { sku_id, product_id: None, available: 0 };
-        outcomes.push(reader.levels(&lab.session(), &[told]).await.map(|_| ()));
+    let reader = lab.connector.stock().and_then(StockSink::reader);
+    if let (Some(reader), Some(level)) = (reader, level) {
+        let told = std::slice::from_ref(level);
+        outcomes.push(reader.levels(&lab.session(), told).await.map(|_| ()));
     }
     if let Some(sink) = lab.connector.waybills() {
         outcomes.push(sink.ship(&lab.session(), &waybill(id.clone(), "SF1000000000003")).await);
@@ -80,12 +86,9 @@ fn keeps_its_secrets(lab: &Lab<'_>) {
 
 async fn hears_the_limit(subject: &Subject) {
     let lab = Lab::new(subject);
-    let level = match lab.connector.stock() {
-        Some(_) => sellable(&lab).await.into_iter().next(),
-        None => None,
-    };
+    let level = a_level(&lab).await;
     lab.fake.set_faults(Faults { throttle_every: 1, ..Faults::default() });
-    let mut outcomes = each(&lab).await;
+    let mut outcomes = each(&lab, level.as_ref()).await;
     if let (Some(sink), Some(level)) = (lab.connector.stock(), level) {
         outcomes.push(one_level(sink.set(&lab.session(), &[level]).await));
     }
@@ -101,8 +104,9 @@ async fn renews(subject: &Subject) {
         return;
     }
     let lab = Lab::new(subject);
+    let level = a_level(&lab).await;
     lab.fake.set_faults(Faults { expired_tokens: true, ..Faults::default() });
-    for outcome in each(&lab).await {
+    for outcome in each(&lab, level.as_ref()).await {
         let error: Error = must_fail(outcome, "a call with an expired token");
         let heard = error.kind() == ErrorKind::Unauthorized;
         assert!(heard, "an expired token gave {error} ({})", error.kind().label());
@@ -114,7 +118,7 @@ async fn renews(subject: &Subject) {
         renewed => must(renewed, "renewing a token"),
     };
     lab.api.set_token(token);
-    for outcome in each(&lab).await {
+    for outcome in each(&lab, level.as_ref()).await {
         must(outcome, "calling with a renewed token");
     }
 }
