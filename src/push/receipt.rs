@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Receipts that may wait; when it is full, deliveries wait.
+/// Receipts that may wait (`gateway_push_results_queue_depth`); when it is full, deliveries wait, and so does reading.
 const QUEUE: usize = 4096;
 /// What they may hold together, in units of 1 KiB; letters carry the commands they are about.
 const ROOM: u32 = 64 * 1024;
@@ -130,13 +130,19 @@ async fn publish(mut waiting: mpsc::Receiver<Receipt>, parts: Parts) {
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let mut left: Vec<Receipt> = std::mem::take(&mut batch);
         loop {
+            parts.metrics.push_results_queue.set(depth(left.len() + waiting.len()));
             left = publish_batch(left, &parts).await;
+            parts.metrics.push_results_queue.set(depth(left.len() + waiting.len()));
             if left.is_empty() {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+fn depth(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Returns what Kafka did not take, in order.

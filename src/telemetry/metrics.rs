@@ -89,6 +89,7 @@ metrics! {
     stream_in_flight: IntGaugeVec("gateway_stream_in_flight", "Messages of a stream that are not settled", labels &["channel", "app_key", "group"]);
     stream_lag_seconds: HistogramVec("gateway_stream_lag_seconds", "Time from the channel's sending a message to its confirm", labels &["channel"], buckets AGES);
     push_queue: IntGaugeVec("gateway_push_queue_depth", "Commands that wait for their channel", labels &["kind"]);
+    push_results_queue: IntGauge("gateway_push_results_queue_depth", "Results and dead letters that wait to be published");
     push_parked: IntGauge("gateway_push_parked", "Waybill commands that wait after their channel did not answer or limited them");
     push_outcomes: IntCounterVec("gateway_push_outcomes_total", "Commands by how they were settled", labels &["channel", "kind", "outcome"]);
     push_seconds: HistogramVec("gateway_push_seconds", "Time from reading a command to the channel's answer", labels &["channel", "kind", "priority"], buckets AGES);

@@ -1,7 +1,7 @@
 //! Processes that die a hundred times, and processes that come and go: what the channel has at the end, and what it was
 //! called for.
 
-use crate::support::{Channel, Erp, Gateway, Process, Setup, Timed, eventually, spawn};
+use crate::support::{Channel, Erp, Process, Setup, Timed, eventually, spawn};
 use channel_gateway::shutdown::Shutdown;
 use channel_gateway::simulate;
 use connectors::contract::model::ShopId;
@@ -120,9 +120,9 @@ async fn three_processes_that_come_and_go_keep_every_limit_and_leave_the_newest_
              app_secret = \"dev:{secret}\"\nlimits.\"stock.updated\" = {{ per_second = {PER_SECOND}, burst = {BURST} }}\n"
         ));
     }
-    let mut gateways: Vec<Gateway> = Vec::new();
+    let mut processes = Vec::new();
     for _ in 0..2 {
-        gateways.push(setup.clone().start().await);
+        processes.push(Process::start(&setup).await);
     }
     let erp = Erp::new(&setup);
     let sending = {
@@ -148,15 +148,15 @@ async fn three_processes_that_come_and_go_keep_every_limit_and_leave_the_newest_
     };
     // A third process comes and goes: each time all partitions are dealt anew.
     while !sending.is_finished() {
-        let third = setup.clone().start().await;
+        let third = Process::start(&setup).await;
         tokio::time::sleep(REBALANCE).await;
-        third.stop().await;
+        assert!(third.terminate().await.0, "it ends with success");
     }
     let commands = sending.await.unwrap();
     let mut results = setup.topic("push_results");
     results.until_results_of(commands).await;
-    for gateway in gateways {
-        gateway.stop().await;
+    for process in processes {
+        assert!(process.terminate().await.0, "it ends with success");
     }
     for FakeShop { shop, .. } in &shops {
         let levels = fake.stock(shop);
