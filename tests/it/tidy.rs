@@ -252,10 +252,15 @@ fn no_test_is_ignored() {
 fn sources(folder: &str) -> Vec<(String, String)> {
     let is_test = |path: &Path| {
         let stem = path.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        let is_folder_of_tests = |part: std::path::Component<'_>| {
+            part.as_os_str()
+                .to_str()
+                .is_some_and(|name| name == "tests" || name.ends_with("_tests"))
+        };
         stem == "tests"
             || stem.starts_with("tests_")
             || stem.ends_with("_tests")
-            || path.components().any(|part| part.as_os_str() == "tests")
+            || path.components().any(is_folder_of_tests)
     };
     files(folder, "rs")
         .into_iter()
