@@ -45,6 +45,8 @@ pub struct Parts {
 
 /// Starts a loop for every feed that is enabled.
 pub fn start(settings: &config::Poll, shops: &Shops, parts: &Parts, shutdown: &Shutdown) {
+    // Shared, because there may be thousands of loops that mostly wait.
+    let (settings, parts) = (Arc::new(settings.clone()), Arc::new(parts.clone()));
     let turns = Arc::new(Semaphore::new(settings.shops_parallel.get()));
     for shop in shops.iter() {
         let lists_open = shop.connector.orders().is_some_and(|orders| orders.open().is_some());
@@ -52,16 +54,17 @@ pub fn start(settings: &config::Poll, shops: &Shops, parts: &Parts, shutdown: &S
             .then(|| Arc::new(Book::new(Arc::clone(&parts.store), shop.channel, &shop.id)));
         if let Some(book) = &book {
             let (shop, turns, book) = (Arc::clone(shop), Arc::clone(&turns), Arc::clone(book));
-            let poller = OpenPoller::new(settings.clone(), shop, parts.clone(), turns, book);
+            let poller =
+                OpenPoller::new(Arc::clone(&settings), shop, Arc::clone(&parts), turns, book);
             spawn(shutdown, poller.run());
         }
         for feed in Feed::ALL {
             if shop.does(feed.capability()) {
                 let poller = Poller::new(
-                    settings.clone(),
+                    Arc::clone(&settings),
                     Arc::clone(shop),
                     feed,
-                    parts.clone(),
+                    Arc::clone(&parts),
                     Arc::clone(&turns),
                     book.clone(),
                 );

@@ -24,9 +24,9 @@ use tokio::sync::Semaphore;
 
 #[derive(Debug)]
 pub(super) struct OpenPoller {
-    settings: config::Poll,
+    settings: Arc<config::Poll>,
     shop: Arc<Shop>,
-    parts: Parts,
+    parts: Arc<Parts>,
     turns: Arc<Semaphore>,
     book: Arc<Book>,
     seen: Seen,
@@ -34,9 +34,9 @@ pub(super) struct OpenPoller {
 
 impl OpenPoller {
     pub(super) fn new(
-        settings: config::Poll,
+        settings: Arc<config::Poll>,
         shop: Arc<Shop>,
-        parts: Parts,
+        parts: Arc<Parts>,
         turns: Arc<Semaphore>,
         book: Arc<Book>,
     ) -> Self {
@@ -46,9 +46,10 @@ impl OpenPoller {
     /// Runs until it is dropped.
     pub(super) async fn run(self) {
         let interval = Duration::from_millis(self.settings.interval_ms);
-        self.begin().await;
+        Box::pin(self.begin()).await;
         let mut failures = 0_u32;
         loop {
+            let mine = self.turns.acquire().await;
             // On the heap while it lasts: most of the time a loop only waits, and there may be thousands.
             let pause = match Box::pin(self.turn()).await {
                 Ok(()) => {
@@ -62,6 +63,7 @@ impl OpenPoller {
                     incomplete.pause(failures)
                 }
             };
+            drop(mine);
             self.show();
             tokio::time::sleep(pause).await;
         }
@@ -70,7 +72,11 @@ impl OpenPoller {
     /// Goes on where the stored watermark is: nothing older is claimed, nothing newer either.
     async fn begin(&self) {
         loop {
-            match self.book.watermark.load().await {
+            // By turns: ten thousand shops that ask at once would have the store miss its time.
+            let mine = self.turns.acquire().await;
+            let loaded = self.book.watermark.load().await;
+            drop(mine);
+            match loaded {
                 Ok(Some(at)) => return self.book.set_complete(at),
                 Ok(None) => return,
                 Err(error) => {
@@ -84,7 +90,6 @@ impl OpenPoller {
 
     /// One reading of everything.
     async fn turn(&self) -> Result<(), Incomplete> {
-        let Ok(_turn) = self.turns.acquire().await else { return Ok(()) };
         let began = self.parts.clock.now();
         let outcome = self.read(began).await;
         let label = outcome.as_ref().map_or_else(Incomplete::label, |_| "complete");
@@ -173,8 +178,8 @@ impl OpenPoller {
         let labels = [self.shop.channel, self.shop.id.as_str(), FEED];
         let lag = self.parts.clock.now().since(at).as_secs();
         let metrics = &self.parts.metrics;
-        metrics.poll_lag.with_label_values(&labels).set(i64::try_from(lag).unwrap_or(i64::MAX));
-        metrics.watermark.with_label_values(&labels).set(at.unix_ms().div_euclid(1000));
+        metrics.poll_lag.of(&labels).set(i64::try_from(lag).unwrap_or(i64::MAX));
+        metrics.watermark.of(&labels).set(at.unix_ms().div_euclid(1000));
     }
 }
 

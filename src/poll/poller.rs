@@ -20,10 +20,10 @@ pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Poller {
-    settings: config::Poll,
+    settings: Arc<config::Poll>,
     shop: Arc<Shop>,
     feed: Feed,
-    parts: Parts,
+    parts: Arc<Parts>,
     turns: Arc<Semaphore>,
     watermark: Watermark,
     seen: Seen,
@@ -35,10 +35,10 @@ pub(super) struct Poller {
 
 impl Poller {
     pub(super) fn new(
-        settings: config::Poll,
+        settings: Arc<config::Poll>,
         shop: Arc<Shop>,
         feed: Feed,
-        parts: Parts,
+        parts: Arc<Parts>,
         turns: Arc<Semaphore>,
         book: Option<Arc<Book>>,
     ) -> Self {
@@ -60,10 +60,11 @@ impl Poller {
     /// Runs until it is dropped. Dropping it anywhere loses nothing: the watermark moves last.
     pub(super) async fn run(mut self) {
         let interval = Duration::from_millis(self.settings.interval_ms);
-        let mut at = self.begin().await;
+        let mut at = Box::pin(self.begin()).await;
         self.begun = at;
         let mut failures = 0_u32;
         loop {
+            let mine = self.turns.acquire().await;
             // On the heap while it lasts: most of the time a loop only waits, and there may be thousands.
             let pause = match Box::pin(self.turn(&mut at)).await {
                 Ok(caught_up) => {
@@ -75,6 +76,7 @@ impl Poller {
                     self.after_failure(&incomplete, failures)
                 }
             };
+            drop(mine);
             self.show(at);
             tokio::time::sleep(pause).await;
         }
@@ -104,7 +106,6 @@ impl Poller {
     /// One window. `true` when nothing is left to read for now.
     async fn turn(&self, at: &mut Timestamp) -> Result<bool, Incomplete> {
         let Some(window) = self.next_window(*at)? else { return Ok(true) };
-        let Ok(_turn) = self.turns.acquire().await else { return Ok(true) };
         let met = Mutex::default();
         let reader = Reader {
             shop: &self.shop,
@@ -184,7 +185,7 @@ impl Poller {
         let labels = [self.shop.channel, self.shop.id.as_str(), self.feed.as_str()];
         let lag = self.parts.clock.now().since(at).as_secs();
         let metrics = &self.parts.metrics;
-        metrics.poll_lag.with_label_values(&labels).set(i64::try_from(lag).unwrap_or(i64::MAX));
-        metrics.watermark.with_label_values(&labels).set(at.unix_ms().div_euclid(1000));
+        metrics.poll_lag.of(&labels).set(i64::try_from(lag).unwrap_or(i64::MAX));
+        metrics.watermark.of(&labels).set(at.unix_ms().div_euclid(1000));
     }
 }

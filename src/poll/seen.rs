@@ -9,7 +9,7 @@ const LIMIT: usize = 50_000;
 /// Remembers the newest notices of one feed. Takes memory from the first one on: a gateway may have ten thousand feeds that
 /// nothing happens in.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<Option<Cache<(String, i64), ()>>>);
+pub(super) struct Seen(Mutex<Option<Box<Cache<(String, i64), ()>>>>);
 
 impl Seen {
     pub(super) fn contains(&self, key: &(String, i64)) -> bool {
@@ -17,6 +17,6 @@ impl Seen {
     }
 
     pub(super) fn insert(&self, key: (String, i64)) {
-        self.0.lock().get_or_insert_with(|| Cache::new(LIMIT)).insert(key, ());
+        self.0.lock().get_or_insert_with(|| Box::new(Cache::new(LIMIT))).insert(key, ());
     }
 }

@@ -3,6 +3,7 @@
 //! Labels come from closed sets (channel, kind, outcome, API) and from the configured shops where an operator must see a
 //! single shop; never from a request. What the hot path touches is resolved to plain counters once per shop.
 
+use super::many::ManyGauges;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -54,6 +55,9 @@ macro_rules! metrics {
     (@new IntGaugeVec, $name:literal, $help:literal, $labels:expr) => {
         IntGaugeVec::new(Opts::new($name, $help), $labels)
     };
+    (@new ManyGauges, $name:literal, $help:literal, $labels:expr) => {
+        ManyGauges::new($name, $help, $labels)
+    };
     (@new Histogram, $name:literal, $help:literal; $buckets:expr) => {
         Histogram::with_opts(HistogramOpts::new($name, $help).buckets($buckets.to_vec()))
     };
@@ -80,8 +84,8 @@ metrics! {
     producer_queue: IntGauge("gateway_producer_queue_depth", "Records inside the Kafka producer");
     connections: IntGauge("gateway_http_connections", "Open connections of the public listener");
     http_in_flight: IntGauge("gateway_http_in_flight", "Requests being answered");
-    poll_lag: IntGaugeVec("gateway_poll_lag_seconds", "Age of the completeness watermark", labels &["channel", "shop", "feed"]);
-    watermark: IntGaugeVec("gateway_watermark_seconds", "Completeness watermark as Unix time: everything the channel modified before it is in Kafka", labels &["channel", "shop", "feed"]);
+    poll_lag: ManyGauges("gateway_poll_lag_seconds", "Age of the completeness watermark", labels &["channel", "shop", "feed"]);
+    watermark: ManyGauges("gateway_watermark_seconds", "Completeness watermark as Unix time: everything the channel modified before it is in Kafka", labels &["channel", "shop", "feed"]);
     windows: IntCounterVec("gateway_poll_windows_total", "Poll windows by how they ended", labels &["channel", "feed", "outcome"]);
     stream_connected: IntGaugeVec("gateway_stream_connected", "1 while the connection of a message stream is accepted", labels &["channel", "app_key", "group"]);
     stream_connects: IntCounterVec("gateway_stream_connects_total", "Tries to open a message stream by outcome", labels &["channel", "outcome"]);

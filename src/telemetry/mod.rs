@@ -1,5 +1,6 @@
 //! Logs and metrics. Neither ever shows a body, a token or a buyer.
 
+mod many;
 pub mod metrics;
 
 use crate::config::{LogFormat, Telemetry};

@@ -184,7 +184,7 @@ async fn orders_are_called_complete_only_as_far_as_open_ones_are_too() {
     let metrics = gateway.app.metrics();
     let complete = metrics.windows.with_label_values(&["paipai", "orders", "complete"]);
     let failed = metrics.windows.with_label_values(&["paipai", "open_orders", "failed"]);
-    let shown = metrics.watermark.with_label_values(&["paipai", "s1", "orders"]);
+    let shown = metrics.watermark.of(&["paipai", "s1", "orders"]);
     // The window that holds the order is complete, which is as far as the order is concerned.
     until_state(&gateway, &order, "DS_WAIT_SELLER_DELIVERY").await;
     let windows = complete.get();
@@ -195,7 +195,7 @@ async fn orders_are_called_complete_only_as_far_as_open_ones_are_too() {
     assert!(shown.get() < placed, "called complete to {}, {placed} is not", shown.get());
     stubborn.speak();
     eventually("both are complete", async || (shown.get() > placed).then_some(())).await;
-    let open = metrics.watermark.with_label_values(&["paipai", "s1", "open_orders"]);
+    let open = metrics.watermark.of(&["paipai", "s1", "open_orders"]);
     assert!(open.get() > placed);
     gateway.stop().await;
 }

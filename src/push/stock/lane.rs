@@ -37,7 +37,10 @@ pub(in crate::push) struct Lane {
 
 #[derive(Debug)]
 struct State {
-    queue: Queue,
+    /// None before the first level: a gateway may have ten thousand shops, and most are told nothing.
+    queue: Option<Box<Queue>>,
+    /// Levels that a call takes.
+    limit: usize,
     /// Workers that carry anything.
     workers: usize,
     /// Whether the worker is there who carries nothing but sold-out levels.
@@ -46,6 +49,12 @@ struct State {
     has_sleeper: bool,
     /// SKUs with a call that nobody answered: it may still arrive, after the next one.
     unanswered: HashSet<String>,
+}
+
+impl State {
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_with(|| Box::new(Queue::new(self.limit)))
+    }
 }
 
 impl Lane {
@@ -57,7 +66,8 @@ impl Lane {
     ) -> Arc<Self> {
         let limit = shop.connector.stock().map_or(1, StockSink::max_batch);
         let state = State {
-            queue: Queue::new(limit),
+            queue: None,
+            limit,
             workers: 0,
             has_urgent_worker: false,
             has_sleeper: false,
@@ -93,7 +103,7 @@ impl Lane {
             is_repeat: false,
         };
         let is_urgent = level.is_urgent();
-        let put = self.state.lock().queue.put(level, |told| self.group(told));
+        let put = self.state.lock().queue().put(level, |told| self.group(told));
         let superseded = match put {
             Put::Waiting => {
                 self.delivery.waiting.grow(Kind::Stock, 1);
@@ -112,7 +122,7 @@ impl Lane {
     pub(super) async fn again(self: &Arc<Self>, level: Level, not_before: Option<Instant>) {
         let is_urgent = level.is_urgent();
         self.delivery.parts.metrics.push_healed.with_label_values(&[self.shop.channel]).inc();
-        let put = self.state.lock().queue.again(level, |told| self.group(told), not_before);
+        let put = self.state.lock().queue().again(level, |told| self.group(told), not_before);
         self.rests.notify_one();
         self.start_worker(is_urgent);
         match put {
@@ -137,13 +147,13 @@ impl Lane {
     pub(super) fn done(&self, sku: &str) {
         let spacing = self.shop.connector.stock().and_then(StockSink::spacing);
         let not_before = spacing.map(|spacing| Instant::now() + spacing);
-        self.state.lock().queue.done(sku, not_before);
+        self.state.lock().queue().done(sku, not_before);
         self.rests.notify_one();
     }
 
     /// Leaves a level for later. Returned is what need not be tried again.
     pub(super) fn park(&self, level: Level, moment: Instant) -> Option<Level> {
-        let superseded = self.state.lock().queue.park(level, moment);
+        let superseded = self.state.lock().queue().park(level, moment);
         if superseded.is_none() {
             self.delivery.waiting.grow(Kind::Stock, 1);
         }
@@ -156,7 +166,7 @@ impl Lane {
         loop {
             let moment = {
                 let mut state = self.state.lock();
-                let taken = state.queue.take(Instant::now(), urgent_only);
+                let taken = state.queue().take(Instant::now(), urgent_only);
                 match taken {
                     Take::Batch(batch) => {
                         drop(state);
