@@ -106,13 +106,15 @@ pub(super) async fn run(args: Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Invented credentials: the simulator is for loopback only, and everybody may know them.
+/// Invented credentials: the simulator is for loopback only, and everybody may know them. A shop's id is a number, since some
+/// channels' clients take nothing else.
 fn shop(number: u32) -> Result<FakeShop, String> {
     use base64::Engine;
     let key = format!("channel-gateway-simulator-{number:04}");
     let secret = base64::engine::general_purpose::STANDARD.encode(key);
     Ok(FakeShop {
-        shop: ShopId::try_new(&format!("shop-{number}")).map_err(|error| error.to_string())?,
+        shop: ShopId::try_new(&(2_054_500_000 + u64::from(number)).to_string())
+            .map_err(|error| error.to_string())?,
         app_key: (12_345_000 + number).to_string(),
         secret: format!("whsec_{secret}"),
         token: format!("simulated-token-{number}"),

@@ -64,12 +64,13 @@ pub(super) fn refund(shop: &mut Shop, call: &Call, _: Timestamp) -> Answer {
     Ok(json!({ "refund_detail": refund_json(refund) }))
 }
 
-/// `taobao.fenxiao.products.get`, by ids.
+/// `taobao.fenxiao.products.get`, by ids or all of them; SKUs are told by ids only.
 pub(super) fn products(shop: &mut Shop, call: &Call, _: Timestamp) -> Answer {
-    call.required("pids")?;
     let wanted = call.list("pids");
-    let is_wanted = |listing: &&Listing| wanted.contains(&listing.num_iid.to_string().as_str());
-    let wants_skus = call.list("fields").contains(&"skus");
+    let is_wanted = |listing: &&Listing| {
+        wanted.is_empty() || wanted.contains(&listing.num_iid.to_string().as_str())
+    };
+    let wants_skus = !wanted.is_empty() && call.list("fields").contains(&"skus");
     let product = |listing: &Listing| {
         let mut product = json!({
             "pid": listing.num_iid, "name": listing.title, "outer_id": listing.outer_id,
@@ -174,7 +175,8 @@ fn to_json(shop: &Shop, trade: &Trade) -> Value {
     super::receivers::put_receiver(&mut receiver, trade.receiver);
     let of = |name: &str| receiver.get(name).cloned().unwrap_or_default();
     let mut order = json!({
-        "fenxiao_id": trade.tid, "tc_order_id": consumer_id(trade.tid), "id": 0,
+        "fenxiao_id": trade.tid, "tc_order_id": consumer_id(trade.tid),
+        "id": trade.paid.map_or(0, |_| trade.tid),
         "supplier_from": "taobao", "supplier_username": shop.nick,
         "distributor_from": "taobao", "distributor_username": "测试分销商",
         "trade_type": if kind(trade.tid) == "1" { "AGENT" } else { "DEALER" }, "pay_type": "ALIPAY_CHAIN", "status": trade.status,

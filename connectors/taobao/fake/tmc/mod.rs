@@ -26,8 +26,10 @@ const KEPT: usize = 20_000;
 /// Messages sent at a time.
 const BATCH: usize = 200;
 const FIRST_ID: i64 = 5_152_000_000_000_000_000;
-/// Every so many messages come packed.
+/// Every so many messages come packed, to a client that can open them.
 const PACKED_EVERY: i64 = 3;
+/// What clients that open packed content call themselves in `sdk`. Those for Node, which work with the channel, do not open it.
+const OPENERS: [&str; 2] = ["top-sdk-java", "channel-gateway"];
 
 /// A seller, as messages name it.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ struct Connection {
     /// Application and token, once it is let in.
     admitted: Option<(String, String)>,
     answers: Vec<Vec<u8>>,
+    opens_packed: bool,
     is_over: bool,
 }
 
@@ -157,6 +160,8 @@ impl Hub {
                     let digest = hex::encode(sign::md5(&[seed.as_bytes()]));
                     let token: String = digest.chars().take(12).collect();
                     connection.answers.push(frames::accepted(received.flag, &token));
+                    let sdk = received.text("sdk");
+                    connection.opens_packed = OPENERS.iter().any(|name| sdk.starts_with(name));
                     connection.admitted = Some((app_key, token));
                 }
                 Err((status, phrase)) => {
@@ -240,7 +245,7 @@ impl Hub {
                     published_ms: message.published_ms,
                     sent_ms: now.unix_ms(),
                 };
-                let is_packed = id % PACKED_EVERY == 0;
+                let is_packed = connection.opens_packed && id % PACKED_EVERY == 0;
                 out.push(frames::data(token, &head, &message.content, is_packed));
             }
         }
