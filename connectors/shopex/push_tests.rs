@@ -112,8 +112,7 @@ struct Says(Mutex<VecDeque<&'static str>>, Arc<dyn Connector>);
 impl ChannelApi for Says {
     async fn call(&self, _: ApiRequest) -> Result<ApiReply> {
         let body = self.0.lock().pop_front().unwrap_or_default();
-        let reply =
-            ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body.into());
         self.1.classify(&reply)?;
         Ok(reply)
     }
