@@ -1,12 +1,14 @@
 //! The outbound half: requests in the channel's terms, sent by the gateway.
 
-use super::{Explanation, Mistake, RawWebhook, Result, Secret, SignedParts, mistakes};
+use super::{Explanation, Mistake, RawWebhook, Reading, Result, Secret, SignedParts, mistakes};
 use crate::contract::model::{ShopId, Timestamp};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// One call, before it is signed. Every retry signs it anew with a fresh clock reading.
 #[derive(Debug, Clone)]
@@ -65,6 +67,24 @@ pub struct ApiReply {
     pub headers: HeaderMap,
     /// Body, size-limited by the gateway.
     pub body: Bytes,
+    /// What the connector has read of the body.
+    pub(crate) reading: Reading,
+}
+
+impl ApiReply {
+    /// An answer that nobody has read yet.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+        Self { status, headers, body, reading: Reading::default() }
+    }
+
+    /// What `read` makes of the body. It is read once for whoever judges the answer and whoever takes its record, so
+    /// `read` must make the same of the same bytes.
+    pub(crate) fn read<T: Any + Send + Sync, E>(
+        &self,
+        read: impl FnOnce(&Bytes) -> std::result::Result<T, E>,
+    ) -> std::result::Result<Arc<T>, E> {
+        self.reading.of(&self.body, read)
+    }
 }
 
 /// A request ready for the wire.

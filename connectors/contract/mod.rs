@@ -14,6 +14,7 @@ pub mod mistakes;
 pub mod model;
 pub(crate) mod names;
 pub(crate) mod parts;
+mod reading;
 mod secret;
 pub mod sign;
 mod stream;
@@ -29,6 +30,7 @@ pub use connector::{
 pub use error::{Error, ErrorKind, Result, parse_json, parse_json_text};
 pub use event::{Event, EventId, Notice, Suspect};
 pub use explain::{Digest, Explanation, Mistake, SignedParts};
+pub use reading::Reading;
 pub use secret::{Sealed, Secret};
 pub use stream::{
     Frame, Opening, StreamItem, StreamMessage, StreamPace, StreamSession, StreamSource,

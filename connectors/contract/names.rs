@@ -62,11 +62,13 @@ impl Names {
     }
 
     /// Place of a name.
+    #[inline]
     pub(crate) fn find<'n>(&self, name: &str, name_at: impl Fn(usize) -> &'n str) -> Option<usize> {
         self.search(name, name_at).ok()
     }
 
     /// The place of a name, or the free slot where it would be.
+    #[inline]
     fn search<'n>(&self, name: &str, name_at: impl Fn(usize) -> &'n str) -> Result<usize, usize> {
         let mut slot = first_slot(name);
         while let Some(place) = self.slots.get(slot).and_then(|place| place.checked_sub(1)) {
@@ -81,6 +83,7 @@ impl Names {
 }
 
 /// Where the search for a name begins: by its length, its beginning and its end, where names of one record differ.
+#[inline]
 fn first_slot(name: &str) -> usize {
     let (begin, end) = (name.as_bytes().first_chunk(), name.as_bytes().last_chunk());
     let word = match (begin, end) {

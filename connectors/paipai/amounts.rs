@@ -55,13 +55,10 @@ pub(super) fn of_deal(deal: &Record, lines: &[Line], is_paid: bool) -> Result<Am
     let sum = |amount: fn(&Line) -> Minor| {
         Minor::checked_sum(lines.iter().map(amount)).ok_or_else(|| too_large("dealPayFeeTotal"))
     };
-    let gross = lines.iter().map(|line| {
-        line.unit_price
-            .checked_mul(i64::from(line.quantity))
-            .ok_or_else(|| too_large("dealPayFeeTotal"))
+    let gross = lines.iter().try_fold(Minor::ZERO, |sum, line| {
+        sum.checked_add(line.unit_price.checked_mul(i64::from(line.quantity))?)
     });
-    let goods = Minor::checked_sum(gross.collect::<Result<Vec<_>>>()?)
-        .ok_or_else(|| too_large("dealPayFeeTotal"))?;
+    let goods = gross.ok_or_else(|| too_large("dealPayFeeTotal"))?;
     let coupon = taken_off(deal, "couponFee")?;
     let discount = sum(|line| line.discount)?
         .checked_add(coupon)

@@ -1,19 +1,33 @@
 //! From the bytes of an answer to its fields.
 
-use super::row::{self, Row};
+use super::row::Row;
 use super::wire::Record;
 use super::{Charset, repair};
 use crate::contract::tape::Kind;
-use crate::contract::{Error, ErrorKind, Result, parse_json};
+use crate::contract::{ApiReply, Error, ErrorKind, Result, parse_json};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
+use std::sync::Arc;
 
 /// The channel's answers are six levels deep.
 const DEPTH_LIMIT: usize = 32;
 
-/// Reads an answer, JSON or XML, whatever its root is called.
+/// Reads an answer, JSON or XML, whatever its root is called. What was read of it before is not read again.
+pub(super) fn of_reply(charset: Charset, reply: &ApiReply) -> Result<Record> {
+    record(reply.read(|body| row(charset, body))?)
+}
+
+/// The same, of a body alone.
 pub(super) fn read(charset: Charset, body: &[u8]) -> Result<Record> {
+    record(Arc::new(row(charset, body)?))
+}
+
+fn record(row: Arc<Row>) -> Result<Record> {
+    Record::of_answer(row).ok_or_else(|| Error::malformed("answer is no record"))
+}
+
+fn row(charset: Charset, body: &[u8]) -> Result<Row> {
     let body = body.trim_ascii();
     if is_html(body) {
         return Err(Error::new(
@@ -21,24 +35,10 @@ pub(super) fn read(charset: Charset, body: &[u8]) -> Result<Record> {
             "something in front of the channel answered",
         ));
     }
-    let root = if body.starts_with(b"<") {
-        xml(&repair::decode(said_charset(body).unwrap_or(charset), body)?)?
-    } else {
-        json(&repair::decode(charset, body)?)?
-    };
-    Record::of_answer(root).ok_or_else(|| Error::malformed("answer is no record"))
-}
-
-/// Whether an answer is plain JSON that says that all is well: most are, and it need not be taken apart to be judged.
-pub(super) fn is_well(charset: Charset, body: &[u8]) -> bool {
-    let is_well = |text: &str| {
-        let tape = row::checked(text, |_, _| {})?;
-        let mut fields = tape.inside(row::record_of(&tape)?);
-        let (_, code) = fields.find(|(_, item)| item.name(text) == "errorCode")?;
-        Some(matches!(code.kind, Kind::Whole | Kind::Text) && code.value(text) == "0")
-    };
-    let text = repair::decode(charset, body.trim_ascii());
-    text.ok().and_then(|text| is_well(&text)).unwrap_or_default()
+    if body.starts_with(b"<") {
+        return xml(&repair::decode(said_charset(body).unwrap_or(charset), body)?);
+    }
+    json(&repair::decode(charset, body)?)
 }
 
 fn is_html(body: &[u8]) -> bool {

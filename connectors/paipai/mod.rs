@@ -28,6 +28,8 @@ mod refunds;
 mod repair;
 #[cfg(test)]
 mod repair_tests;
+#[cfg(test)]
+mod reply_tests;
 mod row;
 #[cfg(test)]
 #[cfg(feature = "testkit")]
@@ -82,6 +84,8 @@ const CHANNEL: &str = "paipai";
 const DAY: Duration = Duration::from_hours(24);
 /// What `arriveDays` may say.
 const ARRIVE_DAYS: [u32; 10] = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30];
+/// Room for the parameters of a usual call; with more of them it grows.
+const USUAL_PARAMS: usize = 8;
 /// Deals placed before this are history and in another list.
 const OLDEST_DAYS: u32 = 89;
 
@@ -183,11 +187,13 @@ impl Paipai {
     /// Asks, and gives the fields of the answer.
     async fn ask(&self, session: &Session<'_>, request: ApiRequest) -> Result<(Record, ApiReply)> {
         let reply = session.api.call(request).await?;
-        Ok((body::read(self.charset, &reply.body)?, reply))
+        Ok((body::of_reply(self.charset, &reply)?, reply))
     }
 
     fn seller(&self, api: &'static str, folder: &str) -> ApiRequest {
-        let mut request = ApiRequest::post(api).param("sellerUin", self.uin.as_str());
+        let mut request = ApiRequest::post(api);
+        request.params.reserve(USUAL_PARAMS);
+        request = request.param("sellerUin", self.uin.as_str());
         request.path = format!("/{folder}/{api}.xhtml");
         request
     }
@@ -200,10 +206,7 @@ impl Connector for Paipai {
 
     fn classify(&self, reply: &ApiReply) -> Result<()> {
         classify_status(reply.status)?;
-        if body::is_well(self.charset, &reply.body) {
-            return Ok(());
-        }
-        errors::judge(&body::read(self.charset, &reply.body)?, &self.errors)
+        errors::judge(&body::of_reply(self.charset, reply)?, &self.errors)
     }
 
     fn orders(&self) -> Option<&dyn OrderSource> {

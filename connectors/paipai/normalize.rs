@@ -7,6 +7,7 @@ use crate::contract::model::{
     Personal, Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
+use std::borrow::Cow;
 
 /// Names of a deal's list of items: in the detail, and in some lists.
 const ITEMS: [&str; 2] = ["itemList", "itemListNew"];
@@ -274,10 +275,13 @@ fn promotions(deal: &Record) -> Result<Vec<Promotion>> {
 }
 
 fn payments(deal: &Record, is_paid: bool) -> Result<Vec<Payment>> {
-    let method = deal.text("dealPayType")?.unwrap_or_else(|| "UNKNOW".to_owned());
-    let number = deal.id("tenpayCode")?.map(str::to_owned);
-    let payment = Payment { method, number, amount: deal.fen("totalCash")? };
-    Ok(is_paid.then_some(payment).into_iter().collect())
+    let method = deal.cleaned("dealPayType")?;
+    let (number, amount) = (deal.id("tenpayCode")?, deal.fen("totalCash")?);
+    if !is_paid {
+        return Ok(Vec::new());
+    }
+    let method = method.map_or_else(|| "UNKNOW".to_owned(), Cow::into_owned);
+    Ok(vec![Payment { method, number: number.map(str::to_owned), amount }])
 }
 
 fn invoice(deal: &Record) -> Result<Option<Invoice>> {
@@ -296,10 +300,7 @@ fn shipments(deal: &Record, at: Option<Timestamp>) -> Result<Vec<Shipment>> {
 /// What no canonical field holds, as text: neither empty, nor 0, nor a time that is not yet, nor personal.
 pub(super) fn rest(record: &Record, is_known: fn(&str) -> bool) -> Extensions {
     let is_personal = |name: &str| PERSONAL.iter().any(|start| name.starts_with(start));
-    let kept = record.names().filter(|name| !is_known(name) && !is_personal(name));
-    let said = kept.filter_map(|name| {
-        let text = record.cleaned(name).ok().flatten()?;
-        (!matches!(&*text, "0" | UNSET)).then(|| (name.to_owned(), text.into_owned().into()))
-    });
-    said.collect()
+    let texts = record.texts(|name| !is_known(name) && !is_personal(name));
+    let said = texts.filter(|(_, text)| !matches!(&**text, "0" | UNSET));
+    said.map(|(name, text)| (name.to_owned(), text.into_owned().into())).collect()
 }

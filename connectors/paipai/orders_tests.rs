@@ -244,7 +244,7 @@ fn an_answer_is_judged_by_its_status_its_form_and_its_code() {
     let judge = |status: u16, body: &'static str| {
         let status = StatusCode::from_u16(status).unwrap();
         let body = Bytes::from_static(body.as_bytes());
-        desk.connector.classify(&ApiReply { status, headers: HeaderMap::new(), body })
+        desk.connector.classify(&ApiReply::new(status, HeaderMap::new(), body))
     };
     judge(200, "{\"errorCode\":0,\"errorMessage\":\"提示\"}").unwrap();
     judge(200, "<x><errorCode>0</errorCode></x>").unwrap();

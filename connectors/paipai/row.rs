@@ -1,7 +1,7 @@
 //! An answer as a flat row of its values: one shape for JSON and XML, with one text that all values stand in.
 
 use crate::contract::names::{Added, Names};
-use crate::contract::tape::{Item, Kind, Tape, push_unescaped, unescaped};
+use crate::contract::tape::{Item, Kind, Tape, push_unescaped};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
@@ -23,25 +23,48 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Takes plain JSON; none where somebody must say what is wrong with it.
+    /// Takes plain JSON of which nothing is to be said: no field twice, no number that may be none, no half of a letter.
+    /// None where `serde_json` must say what is wrong with it.
     pub(super) fn plain(json: &str) -> Option<Self> {
-        let mut all_names = Vec::new();
-        let mut tape = checked(json, |map, names| {
-            if names.len() >= INDEXED_FIELDS {
-                all_names.push((map, names));
-            }
-        })?;
-        let mut text = String::with_capacity(json.len());
-        text.push_str(json);
-        for place in 0..tape.len() {
-            let item = tape.get(place)?;
-            if item.kind == Kind::Escaped {
-                let begin = text.len();
-                push_unescaped(&mut text, item.value(json))?;
-                tape.set(place, Kind::Text, begin..text.len())?;
+        let tape = Tape::read(json)?;
+        let mut row = Self { text: json.to_owned(), tape, names: Vec::new() };
+        for place in 0..row.tape.len() {
+            let item = row.tape.get(place)?;
+            match item.kind {
+                Kind::Map => row.index(json, place)?,
+                Kind::Number if !is_fraction(item.value(json)) => return None,
+                Kind::Escaped => {
+                    let begin = row.text.len();
+                    push_unescaped(&mut row.text, item.value(json))?;
+                    row.tape.set(place, Kind::Text, begin..row.text.len())?;
+                }
+                Kind::Null
+                | Kind::Switch
+                | Kind::Whole
+                | Kind::Number
+                | Kind::Text
+                | Kind::List => {}
             }
         }
-        Some(Self { text, tape, names: all_names })
+        Some(row)
+    }
+
+    /// Keeps where the fields of a record stand; none where one comes twice. The index is filled where it will stay:
+    /// it is larger than what it holds.
+    fn index(&mut self, json: &str, map: usize) -> Option<()> {
+        let Self { tape, names, .. } = self;
+        let name_at = |at: usize| tape.get(map + at).map_or("", |item| item.name(json));
+        names.push((map, Names::default()));
+        let (_, index) = names.last_mut()?;
+        for (place, item) in tape.inside(map) {
+            if index.add(item.name(json), place - map, name_at) != Added::New {
+                return None;
+            }
+        }
+        if index.len() < INDEXED_FIELDS {
+            names.pop();
+        }
+        Some(())
     }
 
     /// Name of a field by its place.
@@ -49,10 +72,14 @@ impl Row {
         self.tape.get(place).map_or("", |item| item.name(&self.text))
     }
 
-    /// Where the fields of a record stand, counted from the record; none for one that must be gone through.
-    pub(super) fn names_of(&self, record: usize) -> Option<&Names> {
-        let at = self.names.binary_search_by_key(&record, |(place, _)| *place).ok()?;
-        self.names.get(at).map(|(_, names)| names)
+    /// Which index tells where the fields of a record stand; none for one that must be gone through.
+    pub(super) fn index_of(&self, record: usize) -> Option<usize> {
+        self.names.binary_search_by_key(&record, |(place, _)| *place).ok()
+    }
+
+    /// An index: where the fields of its record stand, counted from the record.
+    pub(super) fn names(&self, index: usize) -> Option<&Names> {
+        self.names.get(index).map(|(_, names)| names)
     }
 
     /// Adds a text, and says where it is.
@@ -61,31 +88,6 @@ impl Row {
         self.text.push_str(text);
         begin..self.text.len()
     }
-}
-
-/// Reads JSON of which nothing is to be said: no field twice, no number that may be none, no half of a letter. `keep`
-/// takes the names of each record with its place.
-pub(super) fn checked(json: &str, mut keep: impl FnMut(usize, Names)) -> Option<Tape> {
-    let tape = Tape::read(json)?;
-    for place in 0..tape.len() {
-        let item = tape.get(place)?;
-        let is_good = match item.kind {
-            Kind::Map => match names_of(&tape, json, place) {
-                Some(names) => {
-                    keep(place, names);
-                    true
-                }
-                None => false,
-            },
-            Kind::Number => is_fraction(item.value(json)),
-            Kind::Escaped => unescaped(item.value(json)).is_some(),
-            Kind::Null | Kind::Switch | Kind::Whole | Kind::Text | Kind::List => true,
-        };
-        if !is_good {
-            return None;
-        }
-    }
-    Some(tape)
 }
 
 /// Place of the record of an answer, whatever its root is called: the only field of an answer is the root where it holds
@@ -103,16 +105,6 @@ pub(super) fn record_of(tape: &Tape) -> Option<usize> {
 /// Whether a number is a fraction of a size that `serde_json` takes. A long whole number may be none.
 fn is_fraction(number: &str) -> bool {
     number.len() <= FRACTION_LIMIT && number.contains('.') && !number.contains(['e', 'E'])
-}
-
-/// The names of a record; none where one comes twice.
-fn names_of(tape: &Tape, json: &str, map: usize) -> Option<Names> {
-    let name_at = |at: usize| tape.get(map + at).map_or("", |item| item.name(json));
-    let mut names = Names::default();
-    let mut fields = tape.inside(map);
-    fields
-        .all(|(place, item)| names.add(item.name(json), place - map, name_at) == Added::New)
-        .then_some(names)
 }
 
 impl<'de> Deserialize<'de> for Row {

@@ -28,7 +28,7 @@ struct Saying(Bytes, Arc<dyn Connector>);
 impl ChannelApi for Saying {
     async fn call(&self, _: ApiRequest) -> Result<ApiReply> {
         let (status, headers) = (StatusCode::OK, HeaderMap::new());
-        let reply = ApiReply { status, headers, body: self.0.clone() };
+        let reply = ApiReply::new(status, headers, self.0.clone());
         self.1.classify(&reply)?;
         Ok(reply)
     }

@@ -5,6 +5,7 @@
 
 use super::row::{self, Row};
 use crate::contract::model::{Minor, Timestamp};
+use crate::contract::names::Names;
 use crate::contract::tape::{Item, Kind};
 use crate::contract::{Error, Result};
 use std::borrow::Cow;
@@ -22,25 +23,25 @@ pub(super) struct Record {
     row: Arc<Row>,
     /// Where the object stands in the row.
     place: usize,
+    /// Which index of the row is of its fields.
+    index: Option<usize>,
 }
 
 impl Record {
     /// The record of an answer; none where the answer is none.
-    pub(super) fn of_answer(row: Row) -> Option<Self> {
+    pub(super) fn of_answer(row: Arc<Row>) -> Option<Self> {
         let place = row::record_of(&row.tape)?;
-        Some(Self { row: Arc::new(row), place })
+        Some(Self { index: row.index_of(place), place, row })
     }
 
     fn at(&self, place: usize) -> Self {
-        Self { row: Arc::clone(&self.row), place }
+        Self { row: Arc::clone(&self.row), place, index: self.row.index_of(place) }
     }
 
     /// A field and its place; one that an XML record has twice is neither.
     fn field(&self, name: &str) -> Result<Option<(usize, Item)>> {
-        if let Some(names) = self.row.names_of(self.place) {
-            let place = names.find(name, |at| self.row.name_at(self.place + at));
-            let place = place.map(|at| self.place + at);
-            return Ok(place.and_then(|place| Some((place, self.row.tape.get(place)?))));
+        if let Some(names) = self.index.and_then(|index| self.row.names(index)) {
+            return Ok(self.indexed(names, name));
         }
         let fields = self.row.tape.inside(self.place);
         let mut found = fields.filter(|(_, item)| item.name(&self.row.text) == name);
@@ -50,24 +51,49 @@ impl Record {
         }
     }
 
-    /// Names of the fields.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.row.tape.inside(self.place).map(|(_, item)| item.name(&self.row.text))
+    fn indexed(&self, names: &Names, name: &str) -> Option<(usize, Item)> {
+        let at = names.find(name, |at| self.row.name_at(self.place + at))?;
+        let place = self.place + at;
+        Some((place, self.row.tape.get(place)?))
+    }
+
+    /// The fields that are text and wanted by their name, cleaned. One that an XML record has twice is left out.
+    pub(super) fn texts(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.row.tape.inside(self.place).filter_map(move |(_, item)| {
+            let name = item.name(&self.row.text);
+            if !is_wanted(name) {
+                return None;
+            }
+            // Where there is an index, every name is there once.
+            let text = match self.index {
+                Some(_) => self.trimmed(item).map(without_controls)?,
+                None => self.cleaned(name).ok()??,
+            };
+            (!text.is_empty()).then_some((name, text))
+        })
+    }
+
+    /// A value that is text, without blanks around it; none where it is something else.
+    fn trimmed(&self, item: Item) -> Option<&str> {
+        match item.kind {
+            Kind::Null => Some(""),
+            Kind::Switch | Kind::Whole | Kind::Text => {
+                let text = item.value(&self.row.text);
+                Some(if has_edges(text) { text.trim_matches(BLANKS) } else { text })
+            }
+            Kind::Number | Kind::Escaped | Kind::List | Kind::Map => None,
+        }
     }
 
     /// Text as it stands, without blanks around it; none where it is empty or missing.
     fn plain(&self, name: &str) -> Result<Option<&str>> {
         let Some((_, item)) = self.field(name)? else { return Ok(None) };
-        match item.kind {
-            Kind::Null => Ok(None),
-            Kind::Switch | Kind::Whole | Kind::Text => {
-                let text = item.value(&self.row.text);
-                let text = if has_edges(text) { text.trim_matches(BLANKS) } else { text };
-                Ok(Some(text).filter(|text| !text.is_empty()))
-            }
-            Kind::Number | Kind::Escaped | Kind::List | Kind::Map => {
-                Err(Error::malformed(NOT_TEXT).at(name.to_owned()))
-            }
+        match self.trimmed(item) {
+            Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+            None => Err(Error::malformed(NOT_TEXT).at(name.to_owned())),
         }
     }
 
@@ -78,17 +104,7 @@ impl Record {
 
     /// The same, where it may not be needed.
     pub(super) fn cleaned(&self, name: &str) -> Result<Option<Cow<'_, str>>> {
-        let Some(text) = self.plain(name)? else { return Ok(None) };
-        let text = if may_have_controls(text) {
-            let kept = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
-            let text: String = text.chars().filter(kept).collect();
-            Cow::Owned(text.trim().to_owned())
-        } else if has_edges(text) {
-            Cow::Borrowed(text.trim())
-        } else {
-            Cow::Borrowed(text)
-        };
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        Ok(self.plain(name)?.map(without_controls).filter(|text| !text.is_empty()))
     }
 
     /// A word of the channel, for example a state: without control characters, or it is none.
@@ -173,8 +189,24 @@ impl Record {
 
     /// Whether there is a field of that name, with anything in it.
     pub(super) fn has(&self, name: &str) -> bool {
+        if let Some(names) = self.index.and_then(|index| self.row.names(index)) {
+            return self.indexed(names, name).is_some_and(|(_, item)| item.kind != Kind::Null);
+        }
         let mut fields = self.row.tape.inside(self.place);
         fields.any(|(_, item)| item.kind != Kind::Null && item.name(&self.row.text) == name)
+    }
+}
+
+/// Text without control characters other than ends of lines and tabs, and without blanks around what is left.
+fn without_controls(text: &str) -> Cow<'_, str> {
+    if may_have_controls(text) {
+        let kept = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
+        let text: String = text.chars().filter(kept).collect();
+        Cow::Owned(text.trim().to_owned())
+    } else if has_edges(text) {
+        Cow::Borrowed(text.trim())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -184,9 +216,11 @@ fn has_edges(text: &str) -> bool {
     edge(text.as_bytes().first()) || edge(text.as_bytes().last())
 }
 
-/// Whether a text may have control characters: 0xc2 begins those beyond ASCII, and signs like `©` too.
+/// Whether a text may have control characters: 0xc2 begins those beyond ASCII, and signs like `©` too. Nearly no text has
+/// one, so the loop does not stop at the first: that lets it take many bytes in one step.
 fn may_have_controls(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_control() || byte == 0xc2)
+    let may_be = |byte: u8| byte.is_ascii_control() || byte == 0xc2;
+    text.bytes().fold(false, |found, byte| found | may_be(byte))
 }
 
 /// A field that must be there.

@@ -229,7 +229,7 @@ impl ChannelApi for Saying {
             headers.insert(RETRY_AFTER, after.parse().unwrap());
         }
         let status = StatusCode::from_u16(self.status).unwrap();
-        let reply = ApiReply { status, headers, body: Bytes::from_static(self.body.as_bytes()) };
+        let reply = ApiReply::new(status, headers, Bytes::from_static(self.body.as_bytes()));
         partner(json!({})).classify(&reply).map(|()| reply)
     }
 }

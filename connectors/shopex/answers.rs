@@ -90,7 +90,7 @@ pub(super) enum Answer<'a> {
 /// Judges an answer.
 pub(super) fn classify(reply: &ApiReply) -> Result<()> {
     classify_status(reply.status)?;
-    if Row::read(&reply.body).is_some_and(|row| row.is_done) {
+    if Plain::of(reply).is_some_and(|plain| plain.is_done) {
         return Ok(());
     }
     let said = read(&reply.body)?;
@@ -145,11 +145,11 @@ pub(super) fn data(body: &[u8]) -> Result<&RawValue> {
 }
 
 /// The record that an answer about one holds, and the text that it stands in.
-pub(super) fn record(body: &[u8]) -> Result<(&str, Result<Fields<'_>>)> {
-    if let Some((text, fields)) = Row::read(body).and_then(Row::record) {
+pub(super) fn record(reply: &ApiReply) -> Result<(&str, Result<Fields<'_>>)> {
+    if let Some((text, fields)) = Plain::of(reply).and_then(|plain| plain.record(reply)) {
         return Ok((text, Ok(fields)));
     }
-    let data = data(body)?;
+    let data = data(&reply.body)?;
     Ok((data.get(), Fields::from_json(data.get().as_bytes())))
 }
 
@@ -162,16 +162,19 @@ pub(super) fn partly() -> Error {
 const SAID: [&str; 8] = ["rsp", "res", "err_msg", "data", "result", "msg", "msg_code", "info"];
 
 /// An answer that is plainly written. What is not is read as [`Said`].
-struct Row<'a> {
-    text: &'a str,
-    tape: Tape,
+struct Plain {
+    tape: Arc<Tape>,
     /// Whether it says that it is done.
     is_done: bool,
     data: Option<usize>,
 }
 
-impl<'a> Row<'a> {
-    fn read(body: &'a [u8]) -> Option<Self> {
+impl Plain {
+    fn of(reply: &ApiReply) -> Option<Arc<Self>> {
+        reply.read(|body| Self::read(body).ok_or(())).ok()
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         let tape = Tape::read(text)?;
         if tape.get(0)?.kind != Kind::Map {
@@ -194,13 +197,15 @@ impl<'a> Row<'a> {
             }
         }
         let is_done = matches!((rsp, result), (Some("succ"), None) | (None, Some("success")));
-        Some(Self { text, tape, is_done, data })
+        Some(Self { tape: Arc::new(tape), is_done, data })
     }
 
-    fn record(self) -> Option<(&'a str, Fields<'a>)> {
+    /// The record in the answer that this was read of.
+    fn record<'a>(&self, reply: &'a ApiReply) -> Option<(&'a str, Fields<'a>)> {
         let place = self.data.filter(|_| self.is_done)?;
-        let text = self.tape.get(place)?.value(self.text);
-        Some((text, Fields::from_row(self.text, &Arc::new(self.tape), place)?))
+        let whole = std::str::from_utf8(&reply.body).ok()?;
+        let text = self.tape.get(place)?.value(whole);
+        Some((text, Fields::from_row(whole, &self.tape, place)?))
     }
 }
 

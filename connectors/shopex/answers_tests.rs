@@ -6,11 +6,8 @@ use crate::contract::{ApiReply, ErrorKind};
 use http::{HeaderMap, StatusCode};
 
 fn reply(status: u16, body: &str) -> ApiReply {
-    ApiReply {
-        status: StatusCode::from_u16(status).unwrap(),
-        headers: HeaderMap::new(),
-        body: body.as_bytes().to_vec().into(),
-    }
+    let status = StatusCode::from_u16(status).unwrap();
+    ApiReply::new(status, HeaderMap::new(), body.as_bytes().to_vec().into())
 }
 
 #[track_caller]
@@ -128,6 +125,13 @@ fn what_is_not_json_is_never_a_success() {
     let whole = recorded("ecstore-stock-update").1;
     for (length, _) in whole.char_indices() {
         assert_eq!(judged(whole.split_at(length).0).0, ErrorKind::Unavailable, "{length}");
+    }
+    // What was read of the whole answer says nothing of a part of it.
+    let read = reply(200, &whole);
+    classify(&read).unwrap();
+    for length in 0..whole.len() {
+        let cut = ApiReply { body: read.body.slice(..length), ..read.clone() };
+        assert_eq!(classify(&cut).unwrap_err().kind(), ErrorKind::Unavailable, "{length}");
     }
     let status = |status| classify(&reply(status, &whole)).unwrap_err().kind();
     assert_eq!(status(502), ErrorKind::Unavailable);

@@ -29,7 +29,7 @@ impl ChannelApi for Says {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
         self.asked.lock().push(request);
         let body = self.body.clone().into();
-        let reply = ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body);
         self.connector.classify(&reply)?;
         Ok(reply)
     }

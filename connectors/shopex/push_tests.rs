@@ -125,8 +125,7 @@ impl Says {
 impl ChannelApi for Says {
     async fn call(&self, _: ApiRequest) -> Result<ApiReply> {
         let body = self.0.lock().pop_front().unwrap_or_default();
-        let reply =
-            ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body.into());
         self.1.classify(&reply)?;
         Ok(reply)
     }

@@ -14,7 +14,7 @@ fn wait(seconds: u64) -> ErrorKind {
 }
 
 fn reply(body: impl Into<Bytes>) -> ApiReply {
-    ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() }
+    ApiReply::new(StatusCode::OK, HeaderMap::new(), body.into())
 }
 
 fn kind(code: i64, sub_code: &str, sub_msg: &str) -> ErrorKind {

@@ -33,8 +33,7 @@ impl ChannelApi for Says {
             api => panic!("{api} is not expected"),
         };
         self.asked.lock().push(request);
-        let reply =
-            ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body.into());
         super::errors::classify(&reply).map(|()| reply)
     }
 }

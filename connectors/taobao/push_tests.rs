@@ -88,7 +88,7 @@ struct Recorded(&'static str);
 impl ChannelApi for Recorded {
     async fn call(&self, _: ApiRequest) -> Result<ApiReply> {
         let body = Bytes::from_static(self.0.as_bytes());
-        let reply = ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body);
         super::errors::classify(&reply).map(|()| reply)
     }
 }

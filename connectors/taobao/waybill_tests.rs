@@ -29,7 +29,7 @@ impl ChannelApi for Says {
         assert_eq!(request.api, api);
         self.asked.lock().push(request);
         let body = body.to_string().into();
-        let reply = ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body);
         super::errors::classify(&reply).map(|()| reply)
     }
 }

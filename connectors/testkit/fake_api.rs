@@ -87,7 +87,7 @@ impl ChannelApi for FakeApi {
         *http.headers_mut() = signed.headers;
         let answer = self.fake.handle(&http, now);
         let (parts, body) = answer.into_parts();
-        let reply = ApiReply { status: parts.status, headers: parts.headers, body };
+        let reply = ApiReply::new(parts.status, parts.headers, body);
         self.connector.classify(&reply)?;
         Ok(reply)
     }

@@ -84,7 +84,7 @@ impl Transport {
                 Error::new(ErrorKind::Unavailable, "the answer broke off or is too large")
             })?;
             let (status, headers) = (parts.status, parts.headers);
-            Ok(ApiReply { status, headers, body: body.to_bytes() })
+            Ok(ApiReply::new(status, headers, body.to_bytes()))
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(answer) => answer,

@@ -95,6 +95,7 @@ impl Tape {
     }
 
     /// Puts a value behind the last one: the places of its name and of itself in some text.
+    #[inline]
     pub(crate) fn put(
         &mut self,
         kind: Kind,

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// Nested deeper than any record of a channel; the rest is left to `serde_json`.
 const DEPTH_LIMIT: u32 = 32;
 /// Most values of a record are longer than this with their name.
-const VALUE_BYTES: usize = 24;
+const VALUE_BYTES: usize = 16;
 /// Values that are shorter on average are no record, and would take many times as much memory as their text.
 const LEAST_BYTES: usize = 6;
 /// Values that any text may have.
@@ -16,13 +16,15 @@ const FEW: usize = 64;
 pub(super) struct Reader<'t> {
     text: &'t [u8],
     at: usize,
+    /// So many values are taken.
+    most: usize,
     tape: Tape,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let tape = Tape(Vec::with_capacity((text.len() / VALUE_BYTES).min(4096) + 8));
-        Self { text: text.as_bytes(), at: 0, tape }
+        Self { text: text.as_bytes(), at: 0, most: text.len() / LEAST_BYTES + FEW, tape }
     }
 
     /// Reads all of it: one value.
@@ -51,7 +53,7 @@ impl<'t> Reader<'t> {
     }
 
     fn value(&mut self, name: Range<usize>, depth: u32) -> Option<()> {
-        if self.tape.len() >= self.text.len() / LEAST_BYTES + FEW {
+        if self.tape.len() >= self.most {
             return None;
         }
         let first = self.next()?;

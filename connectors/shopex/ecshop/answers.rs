@@ -64,7 +64,7 @@ struct Said<'a> {
 /// Judges an answer.
 pub(super) fn classify(reply: &ApiReply) -> Result<()> {
     classify_status(reply.status)?;
-    if Row::read(&reply.body).is_some() {
+    if Plain::of(reply).is_some() {
         return Ok(());
     }
     let said = read(&reply.body)?;
@@ -81,14 +81,17 @@ pub(super) fn info(body: &[u8]) -> Result<Option<&RawValue>> {
 }
 
 /// A plain success. What is anything else is read as [`Said`].
-pub(super) struct Row<'a> {
-    text: &'a str,
-    tape: Tape,
+pub(super) struct Plain {
+    tape: Arc<Tape>,
     info: Option<usize>,
 }
 
-impl<'a> Row<'a> {
-    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
+impl Plain {
+    pub(super) fn of(reply: &ApiReply) -> Option<Arc<Self>> {
+        reply.read(|body| Self::read(body).ok_or(())).ok()
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         let tape = Tape::read(text)?;
         if tape.get(0)?.kind != Kind::Map {
@@ -104,22 +107,22 @@ impl<'a> Row<'a> {
                 _ => {}
             }
         }
-        is_done.then_some(Self { text, tape, info })
+        is_done.then(|| Self { tape: Arc::new(tape), info })
     }
 
-    /// The trade of an answer about one order, and the text that it stands in.
-    pub(super) fn trade(self) -> Option<(&'a str, Fields<'a>)> {
+    /// The trade of the answer about one order that this was read of, and the text that it stands in.
+    pub(super) fn trade<'a>(&self, reply: &'a ApiReply) -> Option<(&'a str, Fields<'a>)> {
+        let whole = std::str::from_utf8(&reply.body).ok()?;
         let info = self
             .info
             .filter(|info| self.tape.get(*info).is_some_and(|info| info.kind == Kind::Map))?;
         let (place, trade) = {
-            let is_trade = |item: Item| item.name(self.text) == "trade";
+            let is_trade = |item: Item| item.name(whole) == "trade";
             let mut trades = self.tape.inside(info).filter(|(_, item)| is_trade(*item));
             let (Some(trade), None) = (trades.next(), trades.next()) else { return None };
             trade
         };
-        let text = trade.value(self.text);
-        Some((text, Fields::from_row(self.text, &Arc::new(self.tape), place)?))
+        Some((trade.value(whole), Fields::from_row(whole, &self.tape, place)?))
     }
 }
 

@@ -11,8 +11,8 @@ use super::super::{ecstore, normalize};
 use super::{Ecshop, answers, request};
 use crate::contract::model::OrderId;
 use crate::contract::{
-    ApiRequest, Error, ErrorKind, Event, Notice, OrderSource, Page, PollSpec, Result, Session,
-    Window,
+    ApiReply, ApiRequest, Error, ErrorKind, Event, Notice, OrderSource, Page, PollSpec, Result,
+    Session, Window,
 };
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -63,7 +63,7 @@ impl OrderSource for Ecshop {
 
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let reply = session.api.call(detail(id)).await?;
-        ecstore::whole(session.shop, id, record(&reply.body)?, self.0.dialect)
+        ecstore::whole(session.shop, id, record(&reply)?, self.0.dialect)
     }
 }
 
@@ -73,11 +73,11 @@ pub(super) fn detail(id: &OrderId) -> ApiRequest {
 }
 
 /// The trade of an answer about one order: its text, and its fields.
-fn record(body: &[u8]) -> Result<(&str, Result<Fields<'_>>)> {
-    if let Some((text, fields)) = answers::Row::read(body).and_then(answers::Row::trade) {
+fn record(reply: &ApiReply) -> Result<(&str, Result<Fields<'_>>)> {
+    if let Some((text, fields)) = answers::Plain::of(reply).and_then(|plain| plain.trade(reply)) {
         return Ok((text, Ok(fields)));
     }
-    let text = trade(body)?.get();
+    let text = trade(&reply.body)?.get();
     Ok((text, Fields::from_json(text.as_bytes())))
 }
 

@@ -67,11 +67,8 @@ fn a_code_that_an_order_holds_twice_makes_two_lines_with_ids_of_their_own() {
 fn a_detail_cut_anywhere_is_an_error_and_never_a_panic() {
     let (_, detail) = recorded("ec36-order-detail");
     for end in 0..detail.len() {
-        let reply = ApiReply {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: detail.as_bytes()[..end].to_vec().into(),
-        };
+        let body = detail.as_bytes()[..end].to_vec().into();
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body);
         assert!(answers::classify(&reply).is_err(), "cut at {end}");
     }
 }
@@ -216,8 +213,7 @@ fn an_answer_in_gbk_or_in_html_is_no_answer() {
     let detail = recorded("ec36-order-detail").1.replace("\\u5218", "刘");
     let html = "<html><body>502 Bad Gateway</body></html>".to_owned();
     for body in [encoding_rs::GBK.encode(&detail).0.into_owned(), html.into_bytes()] {
-        let reply =
-            ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body.into());
         assert_eq!(answers::classify(&reply).unwrap_err().kind(), ErrorKind::Unavailable);
     }
     assert!(detail.contains('刘'), "nothing in it differs between the charsets");

@@ -60,8 +60,7 @@ impl ChannelApi for Says {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
         self.asked.lock().push(request);
         let body = self.answers.lock().pop_front().expect("no more calls than answers");
-        let reply =
-            ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body.into());
         self.connector.classify(&reply)?;
         Ok(reply)
     }
@@ -240,11 +239,7 @@ async fn nothing_found_is_empty_and_an_sql_error_is_none_of_it() {
 fn refusals_say_what_to_do_next() {
     use ErrorKind::{Conflict, Rejected, Unauthorized, Unavailable};
     let judged = |body: &str| {
-        let reply = ApiReply {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: body.to_owned().into(),
-        };
+        let reply = ApiReply::new(StatusCode::OK, HeaderMap::new(), body.to_owned().into());
         answers::classify(&reply)
     };
     for (name, kind) in [

@@ -50,7 +50,7 @@ impl OrderSource for Ecstore {
     async fn order(&self, session: &Session<'_>, id: &OrderId) -> Result<Notice> {
         let request = request(DETAIL).idempotent().param("tid", id.as_str());
         let reply = session.api.call(request).await?;
-        whole(session.shop, id, answers::record(&reply.body)?, self.0.dialect)
+        whole(session.shop, id, answers::record(&reply)?, self.0.dialect)
     }
 }
 

@@ -20,7 +20,7 @@ struct Saying(&'static str);
 impl ChannelApi for Saying {
     async fn call(&self, _: ApiRequest) -> Result<ApiReply> {
         let (status, headers) = (StatusCode::OK, HeaderMap::new());
-        let reply = ApiReply { status, headers, body: Bytes::from_static(self.0.as_bytes()) };
+        let reply = ApiReply::new(status, headers, Bytes::from_static(self.0.as_bytes()));
         errors::classify(&reply)?;
         Ok(reply)
     }

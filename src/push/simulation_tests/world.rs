@@ -208,7 +208,7 @@ impl WayOut for Process {
         if fate.is_lost || fate.answered < fate.arrives {
             return Err(Error::new(ErrorKind::Unavailable, "no answer"));
         }
-        Ok(ApiReply { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() })
+        Ok(ApiReply::new(StatusCode::OK, HeaderMap::new(), Bytes::new()))
     }
 
     fn authorization_ended(&self) {}
