@@ -8,10 +8,13 @@ use channel_gateway::config::{self, Plan};
 use channel_gateway::judge::judge;
 use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use toml::{Table, Value};
 
 /// Gateways that are started at once.
 const AT_ONCE: usize = 4;
+/// Half of what librdkafka waits by itself.
+const SOON: Duration = Duration::from_secs(30);
 /// Nobody listens there, so what a gateway calls is not the channel.
 const NOBODY: &str = "127.0.0.1:1";
 
@@ -199,7 +202,8 @@ async fn the_production_example_starts_while_its_services_are_away() {
     store["secret_url"] = Value::from(format!("dev:redis://{NOBODY}"));
     table["sealing_key"] = Value::from(format!("dev:{}", "00".repeat(32)));
     let plan = check(&toml::to_string(&table).unwrap()).unwrap();
-    App::start(plan).await.unwrap().stop().await;
+    let started = tokio::time::timeout(SOON, App::start(plan)).await;
+    started.expect("nobody waits for Kafka").unwrap().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
