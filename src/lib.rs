@@ -14,6 +14,7 @@ pub mod egress;
 pub mod holds;
 pub mod ingress;
 pub mod intake;
+pub mod judge;
 pub mod output;
 pub mod poll;
 pub mod push;

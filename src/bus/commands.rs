@@ -138,7 +138,11 @@ impl fmt::Debug for KafkaCommands {
 }
 
 /// The operator's word counts, but for what a promise hangs on.
-fn config(bootstrap: &str, settings: &Kafka, secrets: &[(String, Secret)]) -> ClientConfig {
+pub(super) fn config(
+    bootstrap: &str,
+    settings: &Kafka,
+    secrets: &[(String, Secret)],
+) -> ClientConfig {
     let mut config = client_config(bootstrap, settings, secrets);
     for (name, value) in [
         ("auto.commit.interval.ms", "1000"),

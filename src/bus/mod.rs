@@ -5,6 +5,7 @@
 
 mod commands;
 mod embedded;
+mod judge;
 mod memory;
 mod offsets;
 mod past;
@@ -14,6 +15,7 @@ mod topics;
 
 pub use commands::KafkaCommands;
 pub use embedded::Embedded;
+pub use judge::{Refused, judge};
 pub use memory::MemoryBus;
 pub use past::{KafkaPast, Past, Take};
 pub use producer::KafkaPublisher;

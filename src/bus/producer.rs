@@ -98,28 +98,7 @@ impl KafkaPublisher {
         secrets: &[(String, Secret)],
         metrics: Arc<Metrics>,
     ) -> KafkaResult<Self> {
-        let mut config = client_config(bootstrap, settings, secrets);
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            // Longer than an outage that should heal by itself; senders are answered by our own, shorter deadline.
-            .set("delivery.timeout.ms", "120000")
-            .set("linger.ms", settings.linger_ms.to_string())
-            .set("batch.num.messages", "10000")
-            .set("compression.type", "lz4")
-            // The brokers judge by topic; here only what no topic takes is refused early.
-            .set("message.max.bytes", "4194304")
-            .set("queue.buffering.max.messages", settings.queue_records.to_string())
-            .set("queue.buffering.max.kbytes", "262144")
-            .set("reconnect.backoff.max.ms", "1000")
-            .set("socket.timeout.ms", "10000")
-            .set("socket.keepalive.enable", "true")
-            .set("partitioner", "murmur2_random")
-            .set("allow.auto.create.topics", "false")
-            .set("statistics.interval.ms", "15000");
-        for (name, value) in &settings.properties {
-            config.set(name, value);
-        }
+        let config = config(bootstrap, settings, secrets);
         let producer = ArcSwap::from_pointee(create(&config, &metrics)?);
         Ok(Self { producer, config, metrics })
     }
@@ -209,6 +188,37 @@ impl fmt::Debug for KafkaPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaPublisher").finish_non_exhaustive()
     }
+}
+
+/// What a producer is made of.
+pub(super) fn config(
+    bootstrap: &str,
+    settings: &Kafka,
+    secrets: &[(String, Secret)],
+) -> ClientConfig {
+    let mut config = client_config(bootstrap, settings, secrets);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        // Longer than an outage that should heal by itself; senders are answered by our own, shorter deadline.
+        .set("delivery.timeout.ms", "120000")
+        .set("linger.ms", settings.linger_ms.to_string())
+        .set("batch.num.messages", "10000")
+        .set("compression.type", "lz4")
+        // The brokers judge by topic; here only what no topic takes is refused early.
+        .set("message.max.bytes", "4194304")
+        .set("queue.buffering.max.messages", settings.queue_records.to_string())
+        .set("queue.buffering.max.kbytes", "262144")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("socket.timeout.ms", "10000")
+        .set("socket.keepalive.enable", "true")
+        .set("partitioner", "murmur2_random")
+        .set("allow.auto.create.topics", "false")
+        .set("statistics.interval.ms", "15000");
+    for (name, value) in &settings.properties {
+        config.set(name, value);
+    }
+    config
 }
 
 /// What producer and consumer share: the way to the brokers.

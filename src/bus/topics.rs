@@ -40,7 +40,9 @@ pub async fn create_topics(
             }
         })
         .collect();
-    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+    // Without the second, a Kafka that is away holds the start up for a minute.
+    let options =
+        AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
     for created in client.create_topics(&topics, &options).await? {
         match created {
             Ok(name) => tracing::info!(topic = name, partitions, "topic created"),

@@ -1,6 +1,7 @@
 //! `check`: every problem of a config, before it is used.
 
 use crate::config::{self, Plan};
+use crate::judge::judge;
 use crate::output::{complain, line};
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,7 @@ pub(super) fn plan(dev: bool, path: Option<&Path>) -> Result<Plan, String> {
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
     };
     let text = path.map(read).transpose()?;
-    let (plan, problems) = config::plan(dev, text.as_deref());
+    let (plan, problems) = config::judged(dev, text.as_deref(), judge);
     let name = path.map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
     let mut wrong = 0;
     for problem in problems {

@@ -17,6 +17,10 @@ const MOST_READ_BACK: u32 = 60;
 /// A sealed copy of a body must fit a record of the quarantine, which takes 4 MiB.
 const LARGEST_BODY_BYTES: usize = 3 << 20;
 const LARGEST_RESERVE_PERCENT: u8 = 90;
+/// More than any machine has room for, and less than what ends the process at the start.
+const MOST_AT_ONCE: usize = 10_000_000;
+/// What librdkafka sends in one request.
+const LARGEST_BATCH: usize = 10_000;
 /// librdkafka properties that the promises stand on, or that other settings say.
 const OURS: [&str; 9] = [
     "acks",
@@ -39,6 +43,7 @@ pub(super) fn check(config: Config, dev: bool, problems: &mut Vec<Problem>) -> O
     let redis_url = store(&config, &secrets, problems);
     times(&config, problems);
     reserve(&config, problems);
+    sizes(&config, problems);
     let networks = networks(&config, problems);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.telemetry.log) {
         problems.push(Problem::new("telemetry.log", format!("not a filter: {error}")));
@@ -133,7 +138,10 @@ fn listen(config: &Config, problems: &mut Vec<Problem>) {
             format!("must be at most {LONGEST_DRAIN_MS}, so that the process ends within 30 s");
         problems.push(Problem::new("listen.drain_timeout_ms", text));
     }
-    if listen.address == config.admin.address && listen.address.port() != 0 {
+    let (public, admin) = (listen.address, config.admin.address);
+    let meet =
+        public.ip() == admin.ip() || [public, admin].iter().any(|one| one.ip().is_unspecified());
+    if meet && public.port() == admin.port() && public.port() != 0 {
         problems.push(Problem::new("admin.address", "is the address of the public listener"));
     }
 }
@@ -142,6 +150,9 @@ fn kafka(config: &Config, secrets: &Secrets, problems: &mut Vec<Problem>) -> Vec
     let kafka = &config.kafka;
     if kafka.bootstrap.trim().is_empty() {
         problems.push(Problem::new("kafka.bootstrap", "name at least one broker, or `embedded`"));
+    }
+    if kafka.group.is_empty() {
+        problems.push(Problem::new("kafka.group", "name the group that reads commands"));
     }
     let topics = kafka.topics.all();
     let valid = |topic: &str| {
@@ -255,6 +266,26 @@ fn reserve(config: &Config, problems: &mut Vec<Problem>) {
             "must be at most {LARGEST_RESERVE_PERCENT}: stock is set before the evening too"
         );
         problems.push(Problem::new("egress.evening_reserve_percent", text));
+    }
+}
+
+fn sizes(config: &Config, problems: &mut Vec<Problem>) {
+    let Config { listen, intake, poll, stream, push, .. } = config;
+    for (key, value, most) in [
+        ("listen.max_connections", listen.max_connections.get(), MOST_AT_ONCE),
+        ("listen.max_in_flight", listen.max_in_flight.get(), MOST_AT_ONCE),
+        ("intake.remember_local", intake.remember_local, MOST_AT_ONCE),
+        ("intake.batch_max", intake.batch_max.get(), LARGEST_BATCH),
+        ("intake.queue", intake.queue.get(), MOST_AT_ONCE),
+        ("poll.hydrate_parallel", poll.hydrate_parallel.get(), MOST_AT_ONCE),
+        ("poll.shops_parallel", poll.shops_parallel.get(), MOST_AT_ONCE),
+        ("stream.in_flight", stream.in_flight.get(), MOST_AT_ONCE),
+        ("stream.parallel", stream.parallel.get(), MOST_AT_ONCE),
+        ("push.queue", push.queue.get(), MOST_AT_ONCE),
+    ] {
+        if value > most {
+            problems.push(Problem::new(key, format!("must be at most {most}")));
+        }
     }
 }
 

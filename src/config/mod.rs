@@ -27,8 +27,20 @@ pub use secret::SecretRef;
 ///
 /// Returns the plan, if there is one, and everything there is to say about the file, warnings included.
 pub fn plan(dev: bool, file: Option<&str>) -> (Option<Plan>, Vec<Problem>) {
+    judged(dev, file, |_| Vec::new())
+}
+
+/// The same, where somebody else has a word too: whoever knows what a plan is for.
+pub fn judged(
+    dev: bool,
+    file: Option<&str>,
+    judge: impl FnOnce(&Plan) -> Vec<Problem>,
+) -> (Option<Plan>, Vec<Problem>) {
     let (config, mut problems, lines) = load::load(dev, file);
-    let plan = config.and_then(|config| check::check(config, dev, &mut problems));
+    let mut plan = config.and_then(|config| check::check(config, dev, &mut problems));
+    let found = plan.as_ref().map_or_else(Vec::new, judge);
+    plan = plan.filter(|_| found.iter().all(|problem| problem.is_warning));
+    problems.extend(found);
     for problem in &mut problems {
         problem.line = problem.line.or_else(|| lines.find(&problem.key));
     }

@@ -16,7 +16,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A problem with which the gateway does not start.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self { key: key.into(), line: None, message: message.into(), is_warning: false }
     }
 

@@ -8,11 +8,14 @@
 //! `dedup=bypassed` or refuses, by config; a full queue refuses at once. A refused event may nevertheless reach the log
 //! later: then its confirm happens late and a redelivery is a duplicate.
 
+mod backlog;
 mod flights;
 mod hydrate;
 mod quarantine;
 mod record;
 mod road;
+#[cfg(test)]
+mod road_tests;
 
 pub use hydrate::hydrate;
 pub use quarantine::Quarantined;

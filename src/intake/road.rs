@@ -3,6 +3,7 @@
 //! The window follows the load. An event that finds nobody on the road leaves at once; while others are under way it
 //! waits for company, for at most the configured time or until the batch is full.
 
+use super::backlog::Backlog;
 use super::flights::{Answer, Flights};
 use super::record::Ready;
 use super::{Refusal, Settled};
@@ -13,7 +14,6 @@ use crate::store::{Claim, Dedup};
 use crate::telemetry::metrics::Metrics;
 use connectors::contract::EventId;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,8 +27,10 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// Pause before an event is claimed again that another process holds, and how often.
 const RECHECK: Duration = Duration::from_millis(50);
 const RECHECKS: u32 = 40;
-/// Confirms kept for a store that is away; the oldest are dropped first, which costs a duplicate each.
-const BACKLOG: usize = 200_000;
+/// Confirms kept for a store that is away.
+pub(super) const BACKLOG: usize = 200_000;
+/// Confirms of a backlog that travel together.
+const CONFIRMED_TOGETHER: usize = 512;
 
 pub(super) struct Road {
     dedup: Arc<dyn Dedup>,
@@ -39,7 +41,7 @@ pub(super) struct Road {
     token: u64,
     store_away: StoreAway,
     store_paused_until: Mutex<Option<Instant>>,
-    backlog: Mutex<VecDeque<EventId>>,
+    backlog: Mutex<Backlog>,
     batch_max: usize,
     batch_wait: Duration,
     under_way: AtomicUsize,
@@ -64,7 +66,7 @@ impl Road {
             token: getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())),
             store_away: settings.store_away,
             store_paused_until: Mutex::new(None),
-            backlog: Mutex::default(),
+            backlog: Mutex::new(Backlog::new(BACKLOG)),
             batch_max: settings.batch_max.get(),
             batch_wait: Duration::from_micros(settings.batch_wait_us),
             under_way: AtomicUsize::new(0),
@@ -266,10 +268,7 @@ impl Road {
             }
         }
         let mut backlog = self.backlog.lock();
-        backlog.extend(published);
-        while backlog.len() > BACKLOG {
-            backlog.pop_front();
-        }
+        backlog.add(published);
         self.metrics.confirm_backlog.set(i64::try_from(backlog.len()).unwrap_or(i64::MAX));
     }
 
@@ -281,14 +280,12 @@ impl Road {
                 () = tokio::time::sleep(STORE_PAUSE) => {}
             }
             loop {
-                let ids: Vec<EventId> = self.backlog.lock().iter().take(512).copied().collect();
-                if ids.is_empty() || self.dedup.confirm(&ids).await.is_err() {
+                let oldest = self.backlog.lock().oldest(CONFIRMED_TOGETHER);
+                if oldest.ids.is_empty() || self.dedup.confirm(&oldest.ids).await.is_err() {
                     break;
                 }
                 let mut backlog = self.backlog.lock();
-                // Confirms were only added at the back meanwhile, or dropped at the front by overflow.
-                let done = ids.len().min(backlog.len());
-                backlog.drain(..done);
+                backlog.confirmed(&oldest);
                 self.metrics.confirm_backlog.set(i64::try_from(backlog.len()).unwrap_or(i64::MAX));
             }
         }

@@ -1,6 +1,6 @@
 //! Every channel of the registry, from an order placed there to its stock level and its waybill back there.
 
-use crate::support::{Channel, Erp, Gateway, Seen, Setup, now};
+use crate::support::{Channel, Erp, Gateway, Seen, Setup, eventually, now, redis_url};
 use channel_gateway::courier::{Courier, Pauses};
 use channel_gateway::shutdown::Shutdown;
 use connectors::contract::model::{Order, OrderId, OrderStatus, OrderType, ShopId};
@@ -14,19 +14,28 @@ const ORDERS: u64 = 12;
 
 /// The words of `enable` for everything that a channel's connector can do.
 fn offered(entry: &Entry) -> String {
+    offered_of(entry, &Capability::ALL)
+}
+
+/// The words for what it can do of these.
+fn offered_of(entry: &Entry, wanted: &[Capability]) -> String {
     let shop = ShopId::try_new("s1").unwrap();
     let connector = (entry.build)(ShopSetup { shop, settings: json!({}) }).unwrap();
-    let has = Capability::ALL.into_iter().filter(|capability| connector.has(*capability));
+    let has = wanted.iter().filter(|capability| connector.has(**capability));
     has.map(|capability| format!("\"{}\"", capability.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 /// A gateway that does all that the channel can, and somebody who carries the channel's webhooks to it.
 async fn serve(channel: &Channel, entry: &Entry, carrying: &Shutdown) -> Gateway {
     let setup = Setup::new(channel.name).polls_quickly();
+    start(channel, setup, &offered(entry), carrying).await
+}
+
+async fn start(channel: &Channel, setup: Setup, enable: &str, carrying: &Shutdown) -> Gateway {
     let stream = channel.fake.stream().map_or_else(String::new, |stream| {
         format!("stream_url = \"ws://{}{}\"", channel.address, stream.path())
     });
-    let gateway = channel.serve(setup, &offered(entry), &stream).start().await;
+    let gateway = channel.serve(setup, enable, &stream).start().await;
     let pauses = Pauses { first: Duration::from_millis(20), longest: Duration::from_millis(200) };
     let target = format!("http://{}", gateway.address());
     let courier = Courier::try_new(Arc::clone(&channel.fake), &target, pauses).unwrap();
@@ -137,4 +146,94 @@ async fn trade(entry: &'static Entry) {
 async fn every_channel_carries_orders_in_and_stock_and_waybills_back() {
     let trades = connectors::REGISTRY.iter().map(trade);
     futures_util::future::join_all(trades).await;
+}
+
+/// How a channel tells of orders without being asked, and with.
+const PUSHED: [Capability; 2] = [Capability::Webhooks, Capability::Stream];
+const LISTED: [Capability; 2] = [Capability::Orders, Capability::Refunds];
+
+/// Waits until the lists were read up to now.
+async fn until_listed(channel: &Channel, gateway: &Gateway, feeds: &str) {
+    let newest = now().unix_ms() / 1000;
+    let metrics = gateway.app.metrics();
+    for feed in ["orders", "refunds"].into_iter().filter(|feed| feeds.contains(feed)) {
+        let labels = [channel.name, channel.shop.shop.as_str(), feed];
+        let watermark = metrics.watermark.with_label_values(&labels);
+        eventually("it was listed", async || (watermark.get() >= newest).then_some(())).await;
+    }
+}
+
+/// A channel pushes orders to one gateway, and lists them to another, which knows by Redis what the first published; then
+/// Redis forgets.
+async fn tell_twice(entry: &'static Entry) {
+    let channel = Channel::start(entry.channel).await;
+    let shop = channel.shop.shop.clone();
+    let setup = Setup::new(&format!("{}-twice", channel.name))
+        .with("poll.interval_ms = 200")
+        .with("poll.settle_secs = 1")
+        .with("poll.overlap_secs = 5")
+        .with("poll.lookback_secs = 600");
+    let (pushed, listed) = (offered_of(entry, &PUSHED), offered_of(entry, &LISTED));
+    let carrying = Shutdown::default();
+    let hears = start(&channel, setup.clone(), &pushed, &carrying).await;
+    let (mut orders, mut refunds) = (hears.topic("orders"), hears.topic("refunds"));
+    let placed: Vec<OrderId> = (0..ORDERS).map(|seed| channel.order(seed)).collect();
+    orders.until_equal("every pushed order", || channel.fake.orders(&shop)).await;
+    for order in placed.iter().step_by(3) {
+        channel.fake.edit_order(&shop, order, now());
+    }
+    channel.fake.create_refund(&shop, &placed[1], now());
+    orders.until_equal("every edited order", || channel.fake.orders(&shop)).await;
+    refunds.until_equal("every pushed refund", || channel.fake.refunds(&shop)).await;
+    carrying.stop();
+    hears.stop().await;
+    let topics = ["orders", "refunds", "shipments", "settlements"];
+    let ids = async || {
+        let mut ids: BTreeMap<String, usize> = BTreeMap::new();
+        for topic in topics {
+            for record in setup.everything(topic).await {
+                *ids.entry(record.headers["ce_id"].clone()).or_default() += 1;
+            }
+        }
+        ids
+    };
+    let said = ids().await;
+    assert!(said.values().all(|count| *count == 1), "{}: {said:#?}", channel.name);
+
+    let asks = channel.serve(setup.clone(), &listed, "").start().await;
+    until_listed(&channel, &asks, &listed).await;
+    assert_eq!(ids().await, said, "{}: what was pushed is listed as something else", channel.name);
+    let known = asks.app.metrics().duplicates.with_label_values(&[channel.name, "poll"]).get();
+    assert!(known >= ORDERS, "{}: {known} were known", channel.name);
+    asks.stop().await;
+
+    forget(&setup.name).await;
+    let again = channel.serve(setup.clone(), &listed, "").start().await;
+    until_listed(&channel, &again, &listed).await;
+    again.stop().await;
+    let both = ids().await;
+    assert!(both.keys().eq(said.keys()), "{}: another id for the same", channel.name);
+    let twice = both.values().filter(|count| **count == 2).count();
+    assert!(twice >= placed.len(), "{}: {twice} came again", channel.name);
+}
+
+/// Redis as after a flush, for the keys of one test.
+async fn forget(prefix: &str) {
+    let client = redis::Client::open(redis_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let pattern = format!("{prefix}:*");
+    let keys: Vec<Vec<u8>> =
+        redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
+    let deleted: usize = redis::cmd("DEL").arg(&keys).query_async(&mut connection).await.unwrap();
+    assert!(deleted > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_channel_pushes_and_what_it_lists_is_one_event() {
+    let both = |entry: &&Entry| {
+        !offered_of(entry, &PUSHED).is_empty() && offered_of(entry, &LISTED).contains("orders")
+    };
+    let channels: Vec<&Entry> = connectors::REGISTRY.iter().filter(both).collect();
+    assert!(channels.len() > 2, "{channels:?}");
+    futures_util::future::join_all(channels.into_iter().map(tell_twice)).await;
 }

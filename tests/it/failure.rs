@@ -1,8 +1,11 @@
 //! What happens when something is away, slow, or killed: nothing is lost, and nothing is answered before it is true.
 
 use crate::support::{
-    Answer, Gateway, Process, Proxy, Setup, eventually, exchange, kafka, order, redis_url, spawn,
+    Answer, Gateway, Process, Proxy, Setup, Topic, eventually, exchange, kafka, order, redis_url,
+    spawn,
 };
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -304,4 +307,25 @@ async fn while_it_ends_it_says_so_to_whoever_asks_whether_it_is_ready() {
     assert_eq!((first.status, second.status), (503, 503));
     assert_eq!(second.json()["shutting_down"], true);
     assert_eq!(held.await.unwrap(), 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_kafka_declared_dead_is_replaced_and_what_it_lost_is_sent_again() {
+    let cluster = MockCluster::new(1).unwrap();
+    let setup = Setup::new("dead").kafka(cluster.bootstrap_servers()).partner("s1");
+    let orders = setup.topic_name("orders");
+    cluster.create_topic(&orders, 1, 1).unwrap();
+    let gateway = setup.with("kafka.create_partitions = 0").start().await;
+    let partner = gateway.partner("s1");
+    assert_eq!(partner.send(&order("1", MODIFIED)).await.status, 200);
+    // The broker has lost count: after this librdkafka lets this producer send nothing any more.
+    let lost_count = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    cluster.request_errors(RDKafkaApiKey::Produce, &[lost_count]);
+    assert_eq!(partner.send(&order("2", MODIFIED)).await.status, 503);
+    until_accepted(&gateway, "2").await;
+    assert_eq!(partner.send(&order("3", MODIFIED)).await.status, 200);
+    let mut topic = Topic::read(&cluster.bootstrap_servers(), &orders);
+    let seen = topic.until(3).await.iter().map(|seen| seen.headers["ce_subject"].as_str());
+    assert_eq!(seen.collect::<Vec<_>>(), ["1", "2", "3"]);
+    gateway.stop().await;
 }

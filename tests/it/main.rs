@@ -57,6 +57,9 @@ mod signatures;
 /// A simulated channel on its own.
 #[cfg(test)]
 mod simulate;
+/// What `check` accepts starts.
+#[cfg(test)]
+mod starts;
 /// A channel that pushes messages over a connection we open.
 #[cfg(test)]
 mod stream;

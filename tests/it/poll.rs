@@ -1,11 +1,13 @@
 //! A channel that does not call: its lists, its details, its watermark, its limits, and the way back.
 
 use crate::support::{
-    Channel, Erp, Gateway, Proxy, Seen, Setup, eventually, exchange, now, redis_url,
+    Channel, Erp, Fate, Gateway, Proxy, Seen, Setup, eventually, exchange, now, redis_url,
 };
 use connectors::testkit::Faults;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 const ENABLE: &str = "\"orders\", \"refunds\", \"stock\", \"waybills\"";
 
@@ -126,6 +128,41 @@ pub(crate) async fn value(key: &str) -> Option<i64> {
     let client = redis::Client::open(redis_url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_does_not_hold_still_does_not_move_the_watermark() {
+    const LIST: &str = "taobao.trades.sold.increment.get";
+    let (channel, tampered) = Channel::start_tampered("taobao").await;
+    let (fake, shop) = (Arc::downgrade(&channel.fake), channel.shop.shop.clone());
+    // Every look at the list finds one more order in the window than the look before.
+    let placed = now().minus(Duration::from_secs(20));
+    tampered.rule(move |call| {
+        if let (true, Some(fake)) = (call.contains(LIST), fake.upgrade()) {
+            fake.create_order(&shop, 1, placed);
+        }
+        Fate::Answered
+    });
+    let setup = Setup::new("moving").polls_quickly();
+    let key = format!("{}:v:watermark:taobao:s1:orders", setup.name);
+    let gateway = channel.serve(setup, ENABLE, "").start().await;
+    let metrics = gateway.app.metrics();
+    eventually("more looks than two windows take", async || {
+        assert_eq!(value(&key).await, None, "the watermark moved");
+        (tampered.asked(&[LIST]).len() > 30).then_some(())
+    })
+    .await;
+    assert!(metrics.windows.with_label_values(&["taobao", "orders", "moving"]).get() >= 2);
+    assert_eq!(metrics.windows.with_label_values(&["taobao", "orders", "complete"]).get(), 0);
+    let shown = metrics.watermark.with_label_values(&["taobao", "s1", "orders"]);
+    assert!(shown.get() < placed.unix_ms() / 1000, "called complete to {}", shown.get());
+    tampered.rule(|_| Fate::Answered);
+    eventually("it moves when the list holds still", async || {
+        value(&key).await.filter(|watermark| *watermark >= placed.unix_ms())
+    })
+    .await;
+    until_complete(&channel, &gateway).await;
+    gateway.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

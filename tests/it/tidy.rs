@@ -29,7 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/simulate", &["ingress"]),
     ("src/courier.rs", &[]),
     ("src/output.rs", &[]),
-    ("src/cli", &["app", "bus", "courier", "output", "schema", "simulate"]),
+    ("src/judge.rs", &["bus", "ingress", "store"]),
+    ("src/cli", &["app", "bus", "courier", "judge", "output", "schema", "simulate"]),
     (
         "src/app.rs",
         &[

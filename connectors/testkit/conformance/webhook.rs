@@ -9,6 +9,7 @@ use crate::contract::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Garbled bodies to try for each delivery.
@@ -35,9 +36,11 @@ pub(super) async fn check(subject: &Subject) {
     assert!(!deliveries.is_empty(), "the connector takes webhooks and its fake sends none");
     let bench = Bench { lab: &lab, source, now };
     let mut spoken_of = Vec::new();
+    let mut newest = BTreeMap::new();
     for raw in &deliveries {
         let notices = bench.reads_the_same_twice(raw);
         spoken_of.extend(notices.iter().map(object_id));
+        newest.extend(notices.iter().map(|notice| (object_id(notice), notice.clone())));
         bench.refuses_other_keys(raw);
         bench.refuses_what_is_not_signed(raw);
         bench.refuses_tampering(raw);
@@ -50,6 +53,9 @@ pub(super) async fn check(subject: &Subject) {
     let refunds_are_only_pushed = lab.connector.refunds().is_none();
     if refunds_are_only_pushed {
         assert!(spoken_of.contains(&refund.to_string()), "no delivery spoke of refund {refund}");
+    }
+    for notice in newest.values() {
+        bench.says_what_is_read(notice).await;
     }
     if let Some(raw) = deliveries.first() {
         answers(subject, source, raw);
@@ -83,6 +89,29 @@ impl Bench<'_> {
             check_record(notice);
         }
         notices
+    }
+
+    /// What a channel pushes whole is what it says when it is asked, or one change would be two events.
+    async fn says_what_is_read(&self, notice: &Notice) {
+        let read = match &notice.event {
+            Event::Order(order) => match self.lab.connector.orders() {
+                Some(orders) => orders.order(&self.lab.session(), &order.order_id).await,
+                None => return,
+            },
+            Event::Refund(refund) => match self.lab.connector.refunds() {
+                Some(refunds) => refunds.refund(&self.lab.session(), &refund.refund_id).await,
+                None => return,
+            },
+            Event::OrderChanged { .. }
+            | Event::RefundChanged { .. }
+            | Event::Shipment(_)
+            | Event::Stock(_)
+            | Event::AuthorizationEnded
+            | Event::Suspect(_) => return,
+        };
+        let read = must(read, "reading what was pushed");
+        let id = object_id(notice);
+        assert!(said(notice) == said(&read), "push and single read differ about {id}");
     }
 
     fn refuses_other_keys(&self, raw: &RawWebhook) {

@@ -36,6 +36,11 @@ pub struct Lives {
 }
 
 impl RedisStore {
+    /// Whether this is a URL that [`Self::connect`] takes.
+    pub fn accepts(url: &str) -> bool {
+        redis::Client::open(url).is_ok()
+    }
+
     /// Prepares a connection; Redis may be away now and come later.
     pub fn connect(url: &str, prefix: &str, lives: Lives) -> Result<Self, Error> {
         let client = redis::Client::open(url).map_err(|error| away(&error))?;
