@@ -158,7 +158,7 @@ async fn until_listed(channel: &Channel, gateway: &Gateway, feeds: &str) {
     let metrics = gateway.app.metrics();
     for feed in ["orders", "refunds"].into_iter().filter(|feed| feeds.contains(feed)) {
         let labels = [channel.name, channel.shop.shop.as_str(), feed];
-        let watermark = metrics.watermark.with_label_values(&labels);
+        let watermark = metrics.watermark.of(&labels);
         eventually("it was listed", async || (watermark.get() >= newest).then_some(())).await;
     }
 }

@@ -154,7 +154,7 @@ async fn a_list_that_does_not_hold_still_does_not_move_the_watermark() {
     .await;
     assert!(metrics.windows.with_label_values(&["taobao", "orders", "moving"]).get() >= 2);
     assert_eq!(metrics.windows.with_label_values(&["taobao", "orders", "complete"]).get(), 0);
-    let shown = metrics.watermark.with_label_values(&["taobao", "s1", "orders"]);
+    let shown = metrics.watermark.of(&["taobao", "s1", "orders"]);
     assert!(shown.get() < placed.unix_ms() / 1000, "called complete to {}", shown.get());
     tampered.rule(|_| Fate::Answered);
     eventually("it moves when the list holds still", async || {
