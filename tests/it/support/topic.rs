@@ -34,6 +34,8 @@ pub(crate) struct RawRecord {
 /// A reader that remembers everything it has seen.
 pub(crate) struct Topic {
     consumer: StreamConsumer,
+    bootstrap: String,
+    name: String,
     pub(crate) seen: Vec<Seen>,
 }
 
@@ -48,7 +50,8 @@ impl Topic {
             .create()
             .unwrap();
         consumer.subscribe(&[topic]).unwrap();
-        Self { consumer, seen: Vec::new() }
+        let (bootstrap, name) = (bootstrap.to_owned(), topic.to_owned());
+        Self { consumer, bootstrap, name, seen: Vec::new() }
     }
 
     /// Reads until so many records have been seen in all.
@@ -100,10 +103,26 @@ impl Topic {
                 Ok(Ok(message)) => self.seen.push(seen(&message)),
                 // The topic may not exist yet.
                 Ok(Err(_)) => {}
-                Err(elapsed) => panic!("never, {elapsed}: {what}; seen {:#?}", self.seen),
+                Err(elapsed) => {
+                    let unread = self.unread().await;
+                    panic!(
+                        "never, {elapsed}: {what}; seen {:#?}; there and not read by this consumer {unread:#?}",
+                        self.seen
+                    )
+                }
             }
         }
         &self.seen
+    }
+
+    /// Keys of what lies in the topic and did not come to this consumer: whether it was never written, or only not read.
+    async fn unread(&self) -> Vec<String> {
+        let is_new = |record: &RawRecord| {
+            let is_its = |seen: &Seen| record.key.as_deref() == Some(seen.key.as_bytes());
+            !self.seen.iter().any(is_its)
+        };
+        let records = raw_records(&self.bootstrap, &self.name).await;
+        records.iter().filter(|record| is_new(record)).map(|record| format!("{record:?}")).collect()
     }
 }
 
