@@ -154,6 +154,9 @@ pub(super) fn config(
         // need a tenth of that to take it in.
         ("fetch.queue.backoff.ms", "10"),
         ("reconnect.backoff.max.ms", "1000"),
+        // A topic that the broker does not know yet, as just after it was made, is asked about again only so often: five
+        // minutes, unless told otherwise, in which no command is read.
+        ("topic.metadata.refresh.interval.ms", "5000"),
     ] {
         if config.get(name).is_none() {
             config.set(name, value);

@@ -57,8 +57,13 @@ impl Reader {
                 parts.commands.pause();
                 paused = true;
             }
+            let due = self.superseded.due();
             let next = tokio::select! {
                 next = parts.commands.next() => next,
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.superseded.report().await;
+                    continue;
+                }
                 () = waiting.has_room(), if paused => {
                     parts.commands.resume();
                     paused = false;
@@ -78,7 +83,6 @@ impl Reader {
                             self.sort(command, read_at).await;
                         }
                     }
-                    self.superseded.report().await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "command topics");

@@ -9,6 +9,7 @@ use crate::shutdown::Shutdown;
 use connectors::contract::Error;
 use connectors::contract::model::Timestamp;
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -20,6 +21,8 @@ const ROOM: u32 = 64 * 1024;
 const UNIT: usize = 1024;
 /// Most results are smaller.
 const USUAL_BYTES: usize = 384;
+/// Of a push id after its topic: most partitions and offsets are shorter.
+const PLACE_BYTES: usize = 24;
 const BATCH: usize = 2048;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -122,7 +125,11 @@ impl Receipts {
 
 /// Where a command lies, as text.
 pub(super) fn push_id(position: &Position) -> String {
-    format!("{}/{}/{}", position.topic, position.partition, position.offset)
+    let Position { topic, partition, offset } = position;
+    let mut id = String::with_capacity(topic.len() + PLACE_BYTES);
+    // Writing to a string does not fail.
+    write!(id, "{topic}/{partition}/{offset}").ok();
+    id
 }
 
 async fn publish(mut waiting: mpsc::Receiver<Receipt>, parts: Parts) {

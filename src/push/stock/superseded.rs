@@ -56,7 +56,7 @@ impl Gathered {
         if !self.together || level.tries > 0 {
             return lane.report(level, Outcome::Superseded, None).await;
         }
-        let Some(count) = lane.gather(level) else { return };
+        let Some(count) = lane.gather(level, now) else { return };
         self.count += 1;
         if count == 1 {
             self.lanes.push(Arc::clone(lane));
@@ -70,6 +70,11 @@ impl Gathered {
         }
     }
 
+    /// When what waits is to be reported at the latest, if anything waits.
+    pub(in crate::push) fn due(&self) -> Option<Instant> {
+        Some(self.since? + LONGEST)
+    }
+
     /// Reports everything that waits.
     pub(in crate::push) async fn report(&mut self) {
         for lane in self.lanes.drain(..) {
@@ -81,8 +86,9 @@ impl Gathered {
 
 impl Lane {
     /// Adds a command to those that share a result. Returns how many there are; none if this level has no command.
-    fn gather(&self, level: Level) -> Option<usize> {
-        let (is_urgent, seconds) = (level.is_urgent(), level.read_at.elapsed().as_secs_f64());
+    fn gather(&self, level: Level, now: Instant) -> Option<usize> {
+        let seconds = now.saturating_duration_since(level.read_at).as_secs_f64();
+        let is_urgent = level.is_urgent();
         let position = level.position?;
         self.counters.count(Outcome::Superseded, is_urgent, seconds);
         let mut superseded = self.superseded.lock();
