@@ -9,7 +9,10 @@ const LIMIT: usize = 50_000;
 /// Remembers the newest notices of one feed. Takes memory from the first one on: a gateway may have ten thousand feeds that
 /// nothing happens in.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<Option<Box<Cache<(String, i64), ()>>>>);
+pub(super) struct Seen(Mutex<Option<Box<Notices>>>);
+
+/// Id and modification time.
+type Notices = Cache<(String, i64), ()>;
 
 impl Seen {
     pub(super) fn contains(&self, key: &(String, i64)) -> bool {

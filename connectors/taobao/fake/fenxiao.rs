@@ -89,8 +89,10 @@ pub(super) fn products(shop: &mut Shop, call: &Call, _: Timestamp) -> Answer {
         }
         product
     };
-    let found: Vec<Value> = shop.listings.iter().filter(is_wanted).map(product).collect();
-    Ok(page_of("products", "fenxiao_product", found.len(), found))
+    let (skipped, size) = paging(call)?;
+    let found = || shop.listings.iter().filter(is_wanted);
+    let shown = found().skip(skipped).take(size).map(product).collect();
+    Ok(page_of("products", "fenxiao_product", found().count(), shown))
 }
 
 /// `taobao.fenxiao.product.quantity.update`: all of the SKUs that are named by their properties, or none of them.
@@ -146,6 +148,13 @@ fn page(
     (start, end): (i64, i64),
     call: &Call,
 ) -> Result<(Vec<u64>, usize), Refusal> {
+    let (skipped, size) = paging(call)?;
+    let found = || index.range((start, 0)..=(end, u64::MAX)).map(|(_, id)| *id);
+    Ok((found().skip(skipped).take(size).collect(), found().count()))
+}
+
+/// How many are passed over, and how many shown.
+fn paging(call: &Call) -> Result<(usize, usize), Refusal> {
     let number = call.number("page_no")?.unwrap_or(1);
     let number = Some(number).filter(|number: &usize| *number >= 1);
     let number = number.ok_or_else(|| Refusal::invalid("page_no"))?;
@@ -153,9 +162,7 @@ fn page(
     if !(1..=PAGE_SIZE_LIMIT).contains(&size) {
         return Err(Refusal::invalid("page_size"));
     }
-    let found = || index.range((start, 0)..=(end, u64::MAX)).map(|(_, id)| *id);
-    let skipped = (number - 1).saturating_mul(size);
-    Ok((found().skip(skipped).take(size).collect(), found().count()))
+    Ok(((number - 1).saturating_mul(size), size))
 }
 
 /// The list is absent where it is empty.
