@@ -51,7 +51,10 @@ impl ManyGauges {
         let mut gauge = Gauge::default();
         #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
         gauge.set_value(value.load(Ordering::Relaxed) as f64);
-        let labels = self.labels.iter().zip(name.split(SEPARATOR)).map(pair).collect();
+        let mut labels: Vec<LabelPair> =
+            self.labels.iter().zip(name.split(SEPARATOR)).map(pair).collect();
+        // As the library orders them.
+        labels.sort();
         let mut metric = Metric::from_label(labels);
         metric.set_gauge(gauge);
         metric
