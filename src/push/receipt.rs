@@ -2,7 +2,7 @@
 
 use super::Parts;
 use super::letter::{self, DeadLetter};
-use super::result::PushResult;
+use super::result::{Also, PushResult};
 use crate::bus::{Headers, Position, PublishError, RawCommand, Record};
 use crate::config::Topics;
 use crate::shutdown::Shutdown;
@@ -53,6 +53,21 @@ impl std::fmt::Debug for Receipt {
 }
 
 impl Receipt {
+    /// Leaves the first half of the commands that share a result here, and returns the others; none where it is of one.
+    fn halve(&mut self, whole: &Record) -> Option<Self> {
+        let mut first: PushResult = serde_json::from_slice(&whole.payload).ok()?;
+        let middle = self.positions.len() / 2;
+        // The first command is the result's own, so the second half begins among the others.
+        let mut others = first.also.split_off(middle.checked_sub(1)?).into_iter();
+        let Also { push_id, object_id, version } = others.next()?;
+        let also = others.collect();
+        let version = Some(version);
+        let second = PushResult { push_id, object_id, version, also, ..first.clone() };
+        self.record = record(&whole.topic, &first);
+        let (record, positions) = (record(&whole.topic, &second), self.positions.split_off(middle));
+        Some(Self { record, smaller: None, positions, room: None })
+    }
+
     fn name(&self) -> String {
         self.positions.first().map(push_id).unwrap_or_default()
     }
@@ -74,13 +89,7 @@ impl Receipts {
 
     /// Publishes how commands ended, of which the result names each.
     pub(super) async fn result(&self, result: PushResult, positions: Vec<Position>) {
-        let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
-        let mut headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
-        headers.push(("outcome", result.outcome.as_str().into()));
-        let mut payload = Vec::with_capacity(USUAL_BYTES);
-        let written = serde_json::to_writer(&mut payload, &result);
-        let topic = Arc::clone(&self.results);
-        let record = written.is_ok().then_some(Record { topic, key, payload, headers });
+        let record = record(&self.results, &result);
         self.enqueue(Receipt { record, smaller: None, positions, room: None }).await;
     }
 
@@ -132,6 +141,15 @@ pub(super) fn push_id(position: &Position) -> String {
     id
 }
 
+fn record(topic: &Arc<str>, result: &PushResult) -> Option<Record> {
+    let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
+    let mut headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
+    headers.push(("outcome", result.outcome.as_str().into()));
+    let mut payload = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut payload, result).ok()?;
+    Some(Record { topic: Arc::clone(topic), key, payload, headers })
+}
+
 async fn publish(mut waiting: mpsc::Receiver<Receipt>, parts: Parts) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
@@ -175,13 +193,16 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
                 receipt.record = receipt.smaller.take().map(|smaller| *smaller);
                 left.push(receipt);
             }
-            Err(PublishError::TooLarge) => {
-                tracing::error!(
-                    push_id = receipt.name(),
-                    "a result is larger than its topic takes"
-                );
-                settled.extend(receipt.positions);
-            }
+            Err(PublishError::TooLarge) => match receipt.halve(&record) {
+                Some(other) => left.extend([receipt, other]),
+                None => {
+                    tracing::error!(
+                        push_id = receipt.name(),
+                        "a result is larger than its topic takes"
+                    );
+                    settled.extend(receipt.positions);
+                }
+            },
             Err(PublishError::QueueFull | PublishError::Failed) => {
                 receipt.record = Some(record);
                 left.push(receipt);

@@ -1,6 +1,6 @@
 //! Commands from Kafka to the channel, and what is said of them.
 
-use crate::support::{Channel, Erp, Seen, Setup, eventually, spawn};
+use crate::support::{Channel, Erp, Process, Seen, Setup, eventually, spawn};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -99,6 +99,47 @@ async fn superseded_commands_share_results_where_the_config_says_so() {
     let seen = results.until(records + 1).await;
     assert_eq!(named(&seen[records..]).collect::<Vec<_>>(), [(401, "ok".to_owned())]);
     gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_result_that_is_too_large_is_shared_by_fewer() {
+    let channel = Channel::start("partner").await;
+    let slow = "limits.\"stock.updated\" = { per_second = 1, burst = 1 }";
+    let setup = Setup::new("smaller")
+        .with("push.superseded = \"together\"")
+        .with("kafka.properties.\"message.max.bytes\" = \"3000\"");
+    let setup = channel.serve(setup, ENABLE, slow);
+    let sku = sku(&channel);
+    let erp = Erp::new(&setup);
+    for version in 1..=200 {
+        erp.command("stock_commands", &sku, &stock(&sku, 1000 - version, u64::from(version))).await;
+    }
+    let gateway = setup.start().await;
+    let mut results = gateway.topic("push_results");
+    let seen = results.until_such("200 commands settled", |seen| named(seen).count() >= 200).await;
+    let ends: BTreeMap<u64, String> = named(seen).collect();
+    assert_eq!((named(seen).count(), ends.len()), (200, 200), "twice: {seen:#?}");
+    assert!(seen.iter().any(|result| result.value["also"].is_array()), "none is shared");
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_comes_after_the_start_is_read_soon() {
+    let channel = Channel::start("partner").await;
+    let setup = Setup::new("late").with("kafka.create_partitions = 0");
+    let setup = channel.serve(setup, ENABLE, "");
+    // One of two is there, so that the consumer has something and does not look for the other by itself.
+    setup.create_plain("waybill_commands").await;
+    let process = Process::start(&setup).await;
+    process.logged("Unknown topic or partition").await;
+    for topic in ["stock_commands", "push_results"] {
+        setup.create_plain(topic).await;
+    }
+    let (sku, erp) = (sku(&channel), Erp::new(&setup));
+    erp.command("stock_commands", &sku, &stock(&sku, 41, 1)).await;
+    setup.topic("push_results").until(1).await;
+    assert_eq!(channel.level(&sku), Some(41));
+    assert!(process.terminate().await.0, "it ends with success");
 }
 
 /// Version and outcome of every command that these results settle.

@@ -3,9 +3,11 @@
 use super::partner::exchange;
 use super::spawn;
 use super::{Answer, Partner, Setup, eventually, gateway::SECRET};
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -14,7 +16,8 @@ pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    log: tokio::task::JoinHandle<String>,
+    log: Arc<Mutex<String>>,
+    logging: tokio::task::JoinHandle<()>,
     config: PathBuf,
 }
 
@@ -43,14 +46,18 @@ impl Process {
                 break (address, admin);
             }
         };
-        let log = spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                log.push_str(&line);
-                log.push('\n');
-            }
-            log
-        });
-        Self { child, address, admin, log, config }
+        let log = Arc::new(Mutex::new(log));
+        let logging = {
+            let log = Arc::clone(&log);
+            spawn(async move {
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let mut log = log.lock();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            })
+        };
+        Self { child, address, admin, log, logging, config }
     }
 
     pub(crate) fn partner(&self, shop: &str) -> Partner {
@@ -68,6 +75,11 @@ impl Process {
             .await;
     }
 
+    /// Waits until it has logged this.
+    pub(crate) async fn logged(&self, words: &str) {
+        eventually(words, async || self.log.lock().contains(words).then_some(())).await;
+    }
+
     /// kill -9, as the kernel does when memory is short.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
@@ -81,7 +93,8 @@ impl Process {
         assert!(sent.success());
         let status = self.child.wait().await.unwrap();
         std::fs::remove_file(&self.config).unwrap();
-        (status.success(), self.log.await.unwrap())
+        self.logging.await.unwrap();
+        (status.success(), self.log.lock().clone())
     }
 }
 
