@@ -28,7 +28,8 @@ use std::time::Duration;
 use world::{Fate, Process, Shared};
 
 const SKUS: u8 = 3;
-const TOPIC: &str = "stock";
+const STOCK: &str = "stock";
+const WAYBILLS: &str = "waybills";
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -40,6 +41,8 @@ enum Step {
     },
     /// The partition goes to another process; the former owner works on what it has.
     Rebalance,
+    /// The partition comes to a process that had it before and still has its commands; it is read from what was settled.
+    Return,
     /// The owner dies, another process goes on.
     Crash,
     /// Redis forgets everything.
@@ -68,7 +71,7 @@ impl Simulation {
         let mut simulation = Self {
             shared,
             store: Arc::new(MemoryStore::new(Duration::from_secs(1))),
-            topics: Topics { stock_commands: TOPIC.to_owned(), ..config.kafka.topics },
+            topics: Topics { stock_commands: STOCK.to_owned(), ..config.kafka.topics },
             settings: Push { superseded, ..config.push },
             intake: config.intake,
             processes: Vec::new(),
@@ -115,18 +118,32 @@ impl Simulation {
             versions: Arc::new(process.clone()),
             past: Arc::new(process.clone()),
         };
+        start(&self.settings, &self.topics, &parts, &shutdown);
+        self.processes.push((process, shutdown));
+        self.deal(id);
+    }
+
+    /// Gives the partition to a process.
+    fn deal(&self, id: usize) {
         {
             let mut world = self.shared.world.lock();
             (world.owner, world.cursor) = (id, world.committed);
             world.settled.clear();
         }
-        start(&self.settings, &self.topics, &parts, &shutdown);
-        self.processes.push((process, shutdown));
         self.shared.changed.notify_waiters();
     }
 
+    /// Gives the partition to whoever lives and had it longest ago.
+    fn back(&self) {
+        let lives = |(process, _): &&(Process, Shutdown)| !process.is_dead.load(Ordering::SeqCst);
+        if let Some((process, _)) = self.processes.iter().find(lives) {
+            self.deal(process.id);
+        }
+    }
+
     fn crash(&mut self) {
-        let (owner, _) = self.processes.last().unwrap();
+        let owner = self.shared.world.lock().owner;
+        let (owner, _) = &self.processes[owner];
         owner.is_dead.store(true, Ordering::SeqCst);
         self.join();
     }
@@ -142,15 +159,29 @@ impl Simulation {
             "channel": "partner", "shop": "s1", "sku_id": format!("sku{sku}"),
             "available": levels[index], "version": index + 1,
         });
-        self.shared.world.lock().log.push(command.to_string().into_bytes());
-        self.shared.changed.notify_waiters();
+        self.shared.command(STOCK, &command);
+    }
+
+    fn waybill(&self, parcel: u8) {
+        let command = json!({
+            "channel": "partner", "shop": "s1", "order_id": format!("o{parcel}"), "carrier": "SF",
+            "number": format!("SF{parcel:013}"),
+        });
+        self.shared.command(WAYBILLS, &command);
     }
 
     async fn run(&mut self, steps: &[Step]) {
+        self.run_steps(steps).await;
+        // Tries and pauses end within minutes; the clock is paused, so this takes no time.
+        tokio::time::sleep(Duration::from_mins(30)).await;
+    }
+
+    async fn run_steps(&mut self, steps: &[Step]) {
         for step in steps {
             match *step {
                 Step::Command { sku, available, older } => self.command(sku, available, older),
                 Step::Rebalance => self.join(),
+                Step::Return => self.back(),
                 Step::Crash => self.crash(),
                 Step::StartAnew => {
                     tokio::time::sleep(Duration::from_mins(30)).await;
@@ -161,8 +192,6 @@ impl Simulation {
                 Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(u64::from(ms))).await,
             }
         }
-        // Tries and pauses end within minutes; the clock is paused, so this takes no time.
-        tokio::time::sleep(Duration::from_mins(30)).await;
     }
 
     fn judge(&self) {
@@ -200,7 +229,7 @@ fn shop(process: &Process, metrics: &Metrics) -> Shop {
         connector: (entry.build)(setup).unwrap(),
         keys: Vec::new(),
         stock_rules: Vec::<StockRule>::new(),
-        enabled: vec![Capability::Stock],
+        enabled: vec![Capability::Stock, Capability::Waybills],
         api: Arc::new(process.clone()),
         app_key: String::new(),
         counters: Counters::of(metrics, entry.channel),
@@ -224,13 +253,18 @@ fn any_superseded() -> impl Strategy<Value = Superseded> {
 }
 
 fn simulate(fates: &[Fate], steps: &[Step], superseded: Superseded) {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(async {
+    paused(async {
         let mut simulation = Simulation::new(fates.to_vec(), superseded);
         simulation.run(steps).await;
         simulation.judge();
     });
+}
+
+/// Runs on a clock that goes on only when nobody has anything to do.
+fn paused(future: impl Future<Output = ()>) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(future);
 }
 
 /// A call that takes no time at all.
@@ -254,6 +288,61 @@ fn a_level_that_was_given_up_is_followed_by_what_is_newer_by_then() {
     let slow = Fate { held: 20_000, ..LOST };
     let fates = vec![QUICK, LOST, LOST, LOST, LOST, slow, QUICK, QUICK, QUICK, QUICK];
     simulate_both(&fates, &[command(1), Step::Wait(8_300), Step::Rebalance, command(2)]);
+}
+
+#[test]
+fn what_waited_while_an_older_call_was_repeated_is_told_again_although_the_store_forgot_that_call()
+{
+    // The first call arrives after the newer level, which came while the second was under way.
+    let late = Fate { arrives: 1_900, ..LOST };
+    let fates = vec![QUICK, late, Fate { answered: 300, ..QUICK }, QUICK, QUICK];
+    simulate_both(&fates, &[command(0), Step::Wait(501), Step::Forget, command(1)]);
+    // Or just after it.
+    simulate_both(&fates, &[command(0), Step::Wait(1_000), Step::Forget, command(1)]);
+}
+
+#[test]
+fn a_command_that_is_read_again_while_it_waits_is_not_settled_before_it_is_told() {
+    let fates = vec![QUICK, Fate { held: 5_000, ..QUICK }, QUICK];
+    simulate_both(
+        &fates,
+        &[command(1), Step::Wait(100), Step::Return, Step::Wait(100), Step::Crash],
+    );
+}
+
+#[test]
+fn a_waybill_that_is_read_again_while_it_waits_is_carried_once() {
+    let slow = Fate { held: 5_000, ..QUICK };
+    paused(async {
+        let mut simulation = Simulation::new(vec![slow], Superseded::Each);
+        for parcel in 0..10 {
+            simulation.waybill(parcel);
+        }
+        simulation.run(&[Step::Wait(100), Step::Return, Step::Wait(6_000), Step::Return]).await;
+        let world = simulation.shared.world.lock();
+        let told = world.results.iter().map(|result| (result.push_id.as_str(), result.outcome));
+        let wanted: Vec<_> = (0..10).map(|parcel| format!("{WAYBILLS}/0/{parcel}")).collect();
+        let wanted: Vec<_> = wanted.iter().map(|id| (id.as_str(), Outcome::Ok)).collect();
+        assert_eq!(told.collect::<Vec<_>>(), wanted);
+        assert_eq!(world.committed, wanted.len());
+    });
+}
+
+#[test]
+fn what_is_newer_than_a_call_without_an_answer_goes_at_once_and_is_told_again_after_it() {
+    // The first call arrives after the second, which was answered, and after the newer level.
+    let late = Fate { arrives: 3_000, ..LOST };
+    let fates = vec![QUICK, late, QUICK, QUICK, QUICK];
+    paused(async {
+        let mut simulation = Simulation::new(fates, Superseded::Each);
+        simulation.run_steps(&[command(1), Step::Wait(1_000), command(0), Step::Wait(1_000)]).await;
+        let level = |simulation: &Simulation| simulation.shared.world.lock().channel["sku0"];
+        assert_eq!(level(&simulation), 0, "sold out, and known at once");
+        simulation.run_steps(&[Step::Wait(2_000)]).await;
+        assert_eq!(level(&simulation), 1, "the late call arrived");
+        simulation.run(&[]).await;
+        simulation.judge();
+    });
 }
 
 fn any_fate() -> impl Strategy<Value = Fate> {
@@ -280,7 +369,8 @@ proptest! {
         fates in prop::collection::vec(any_fate(), 1..12),
         steps in prop::collection::vec(
             prop_oneof![
-                6 => any_command(), 4 => any_wait(), 1 => Just(Step::Rebalance), 1 => Just(Step::Crash),
+                6 => any_command(), 4 => any_wait(), 1 => Just(Step::Rebalance), 1 => Just(Step::Return),
+                1 => Just(Step::Crash),
             ],
             1..40,
         ),

@@ -1,6 +1,5 @@
 //! What one process sees of the log, the store and the channel, and what becomes of it when the process dies.
 
-use super::TOPIC;
 use crate::bus::{
     Commands, Past, Position, PublishError, Publisher, RawCommand, ReadError, Record, Take,
 };
@@ -35,7 +34,8 @@ pub(super) struct Fate {
 
 #[derive(Debug, Default)]
 pub(super) struct World {
-    pub(super) log: Vec<Vec<u8>>,
+    /// One partition, of which each command says which topic it is of: both have the same fate.
+    pub(super) log: Vec<(&'static str, Vec<u8>)>,
     /// First offset that is not settled.
     pub(super) committed: usize,
     pub(super) settled: BTreeSet<usize>,
@@ -52,6 +52,13 @@ pub(super) struct World {
 pub(super) struct Shared {
     pub(super) world: Mutex<World>,
     pub(super) changed: Notify,
+}
+
+impl Shared {
+    pub(super) fn command(&self, topic: &'static str, command: &serde_json::Value) {
+        self.world.lock().log.push((topic, command.to_string().into_bytes()));
+        self.changed.notify_waiters();
+    }
 }
 
 /// One process's view of everything outside it.
@@ -75,10 +82,10 @@ impl Process {
     fn read(&self) -> Option<RawCommand> {
         let mut world = self.shared.world.lock();
         let offset = world.cursor;
-        let payload = world.log.get(offset).filter(|_| world.owner == self.id)?.clone();
+        let (topic, payload) = world.log.get(offset).filter(|_| world.owner == self.id)?.clone();
         world.cursor += 1;
         let offset = i64::try_from(offset).unwrap();
-        let position = Position { topic: TOPIC.into(), partition: 0, offset };
+        let position = Position { topic: topic.into(), partition: 0, offset };
         Some(RawCommand { position, key: None, payload: Some(payload) })
     }
 }
@@ -136,7 +143,7 @@ impl Past for Process {
     async fn each(&self, mut take: Take) -> Result<(), ReadError> {
         self.lives().await;
         let log = self.shared.world.lock().log.clone();
-        for payload in log {
+        for (_, payload) in log {
             take(&payload);
         }
         Ok(())
@@ -182,7 +189,8 @@ impl WayOut for Process {
     async fn call(&self, request: ApiRequest, _: Class) -> CallResult<ApiReply> {
         self.lives().await;
         let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-        let levels = body["data"]["levels"].as_array().unwrap().clone();
+        // A parcel has none.
+        let levels = body["data"]["levels"].as_array().cloned().unwrap_or_default();
         let fate = {
             let mut world = self.shared.world.lock();
             world.calls += 1;

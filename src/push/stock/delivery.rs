@@ -176,6 +176,7 @@ fn newest(level: &Level, Newer { version, available }: Newer) -> Level {
         read_at: Instant::now(),
         tries: 0,
         is_repeat: false,
+        heals: false,
     }
 }
 

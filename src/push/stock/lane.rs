@@ -85,8 +85,8 @@ impl Lane {
         })
     }
 
-    /// Lets a level wait and sees to it that somebody works. Returned is the level that it replaces, or that it comes
-    /// after itself: the caller reports it.
+    /// Lets a level wait and sees to it that somebody works. Returned is what has ended with it, the level that it replaces
+    /// or the level itself: the caller reports it.
     pub(super) fn put(
         self: &Arc<Self>,
         command: StockCommand<'_>,
@@ -101,9 +101,15 @@ impl Lane {
             read_at,
             tries: 0,
             is_repeat: false,
+            heals: false,
         };
         let is_urgent = level.is_urgent();
-        let put = self.state.lock().queue().put(level, |told| self.group(told));
+        let put = {
+            let mut state = self.state.lock();
+            let put = state.queue().put(level, |told| self.group(told));
+            self.hasten(&mut state, &put);
+            put
+        };
         let superseded = match put {
             Put::Waiting => {
                 self.delivery.waiting.grow(Kind::Stock, 1);
@@ -111,6 +117,7 @@ impl Lane {
                 return None;
             }
             Put::Replaced(level) | Put::Late(level) => level,
+            Put::Here => return None,
         };
         if is_urgent {
             self.start_worker(true);
@@ -122,7 +129,17 @@ impl Lane {
     pub(super) async fn again(self: &Arc<Self>, level: Level, not_before: Option<Instant>) {
         let is_urgent = level.is_urgent();
         self.delivery.parts.metrics.push_healed.with_label_values(&[self.shop.channel]).inc();
-        let put = self.state.lock().queue().again(level, |told| self.group(told), not_before);
+        let put = {
+            let mut state = self.state.lock();
+            let put = state.queue().again(level, |told| self.group(told), not_before);
+            if not_before.is_none() {
+                self.hasten(&mut state, &put);
+            } else if let Put::Late(level) = &put {
+                // What is newer goes sooner, so that it is to be told once more itself.
+                state.unanswered.insert(level.told.sku_id.clone());
+            }
+            put
+        };
         self.rests.notify_one();
         self.start_worker(is_urgent);
         match put {
@@ -130,7 +147,17 @@ impl Lane {
             Put::Replaced(level) | Put::Late(level) => {
                 self.report(level, Outcome::Superseded, None).await;
             }
+            Put::Here => {}
         }
+    }
+
+    /// Lets what replaced a level that was to heal go at once, and remembers that something older may arrive after it.
+    fn hasten(&self, state: &mut State, put: &Put) {
+        let Put::Replaced(Level { told, heals: true, .. }) = put else { return };
+        state.unanswered.insert(told.sku_id.clone());
+        let spacing = self.shop.connector.stock().and_then(StockSink::spacing);
+        state.queue().hasten(&told.sku_id, Instant::now() + spacing.unwrap_or_default());
+        self.rests.notify_one();
     }
 
     /// A call about this SKU got no answer.

@@ -61,7 +61,7 @@ impl Worker {
             }
             if !self.0.delivery.pause(failures, &error).await {
                 // Left in Kafka: its offset is not stored.
-                return self.0.done(&entry.order);
+                return self.0.done(&entry.order, &entry.item.job.position);
             }
         }
     }
@@ -179,8 +179,8 @@ impl Worker {
             also: Vec::new(),
         };
         delivery.observe(shop, &job, outcome);
-        delivery.receipts.result(result, vec![job.position]).await;
-        self.0.done(&order);
+        delivery.receipts.result(result, vec![job.position.clone()]).await;
+        self.0.done(&order, &job.position);
     }
 }
 

@@ -3,12 +3,14 @@
 use super::command::WaybillCommand;
 use super::delivery::Worker;
 use super::queue::{Entry, Next, Queue};
+use crate::bus::Position;
 use crate::push::command::Job;
 use crate::push::delivery::{Delivery, WORKERS};
 use crate::push::result::Kind;
 use crate::shops::Shop;
 use connectors::contract::model::OrderId;
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -56,6 +58,8 @@ pub(in crate::push) struct Lane {
 #[derive(Debug)]
 struct State {
     queue: Queue<Parcel>,
+    /// Where the commands of these parcels lie. A partition that comes back is read again from what was settled.
+    open: HashSet<Position>,
     workers: usize,
     /// Whether somebody waits for the next parked parcel.
     is_watched: bool,
@@ -65,13 +69,21 @@ struct State {
 
 impl Lane {
     pub(in crate::push) fn new(shop: Arc<Shop>, delivery: Arc<Delivery>) -> Arc<Self> {
-        let state =
-            State { queue: Queue::default(), workers: 0, is_watched: false, budget: BUDGET };
+        let state = State {
+            queue: Queue::default(),
+            open: HashSet::new(),
+            workers: 0,
+            is_watched: false,
+            budget: BUDGET,
+        };
         Arc::new(Self { shop, delivery, state: Mutex::new(state), parked: Notify::new() })
     }
 
-    /// Lets a parcel wait, and sees to it that somebody works.
+    /// Lets a parcel wait, and sees to it that somebody works. One whose very command is here already is reported once.
     pub(in crate::push) fn put(self: &Arc<Self>, job: Job<WaybillCommand>) {
+        if !self.state.lock().open.insert(job.position.clone()) {
+            return;
+        }
         self.delivery.waiting.grow(Kind::Waybill, 1);
         let now = self.delivery.parts.clock.now();
         let ship_by = job.command.ship_by.unwrap_or_else(|| now.plus(PATIENCE)).unix_ms();
@@ -139,9 +151,11 @@ impl Lane {
         }
     }
 
-    /// Gives an order free for its next parcel.
-    pub(super) fn done(&self, order: &OrderId) {
-        self.state.lock().queue.done(order);
+    /// A parcel's command has ended, or is left to the next process: gives its order free for the next parcel.
+    pub(super) fn done(&self, order: &OrderId, command: &Position) {
+        let mut state = self.state.lock();
+        state.open.remove(command);
+        state.queue.done(order);
     }
 
     /// Lets a parcel wait for a time, and the rest of its order with it. Nobody works on it meanwhile.

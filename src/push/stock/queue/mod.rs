@@ -9,7 +9,7 @@ use crate::bus::Position;
 use connectors::contract::model::StockLevel;
 use quick_cache::unsync::Cache;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use table::{Id, Link, List, Named, Table};
 use tokio::time::Instant;
 
@@ -30,6 +30,8 @@ pub(super) struct Level {
     pub(super) tries: u32,
     /// Told once more, when nothing older can arrive any more.
     pub(super) is_repeat: bool,
+    /// It rests until nothing older can arrive. What replaces it need not, but is to be told once more in its stead.
+    pub(super) heals: bool,
 }
 
 impl Level {
@@ -48,6 +50,8 @@ pub(super) enum Put {
     Replaced(Level),
     /// It is not newer than what was here before.
     Late(Level),
+    /// Its very command was here before, and has not ended: it was read again, and is reported once that has.
+    Here,
 }
 
 /// What there is to do.
@@ -70,6 +74,8 @@ pub(super) struct Queue {
     /// SKUs that rest until a moment.
     resting: BinaryHeap<Reverse<(Instant, Id)>>,
     newest: Cache<Box<str>, u64>,
+    /// Commands of busy SKUs.
+    under_way: HashMap<Id, Position>,
     limit: usize,
     calls: u32,
 }
@@ -100,6 +106,7 @@ struct Unnamed {
     position: Option<Position>,
     read_at: Instant,
     is_repeat: bool,
+    heals: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,9 +173,9 @@ impl Unnamed {
     }
 
     fn named(self, sku_id: String, product_id: Option<String>) -> Level {
-        let Self { available, tries, version, position, read_at, is_repeat } = self;
+        let Self { available, tries, version, position, read_at, is_repeat, heals } = self;
         let told = StockLevel { sku_id, product_id, available };
-        Level { told, version, position, read_at, tries, is_repeat }
+        Level { told, version, position, read_at, tries, is_repeat, heals }
     }
 }
 
@@ -181,6 +188,7 @@ impl Queue {
             waiting: Waiting::default(),
             resting: BinaryHeap::new(),
             newest: Cache::new(VERSIONS),
+            under_way: HashMap::new(),
             limit: limit.max(1),
             calls: 0,
         }
@@ -195,10 +203,19 @@ impl Queue {
             Some(state) => state.newest,
             None => self.newest.get(sku).copied(),
         };
-        // An equal version may go again, unless it is here.
-        let is_here = state.is_some_and(|state| state.is_busy || state.level.is_some());
+        let waiting = state.and_then(|state| state.level.as_ref());
+        let waiting = waiting.and_then(|waiting| waiting.position.as_ref());
+        let busy = found.and_then(|id| self.under_way.get(&id));
+        let open = [waiting, busy];
+        // A partition that comes back is read again from what was settled.
+        if open.into_iter().flatten().any(|open| level.position.as_ref() == Some(open)) {
+            return Put::Here;
+        }
+        // An equal version may go again, unless the command of one is open. A level that is told once more has none, and
+        // settles nobody's.
+        let is_open = open.iter().any(Option::is_some);
         let is_late =
-            known.is_some_and(|known| level.version < known || level.version == known && is_here);
+            known.is_some_and(|known| level.version < known || level.version == known && is_open);
         if is_late {
             return Put::Late(level);
         }
@@ -208,7 +225,7 @@ impl Queue {
     /// Lets a level wait that is told once more; one that waits already wins unless it is older.
     pub(super) fn again(
         &mut self,
-        level: Level,
+        mut level: Level,
         group: impl Fn(&StockLevel) -> &str,
         not_before: Option<Instant>,
     ) -> Put {
@@ -222,6 +239,7 @@ impl Queue {
             self.rest_until(id, moment);
             found = Some(id);
         }
+        level.heals = not_before.is_some();
         self.wait(found, level, group)
     }
 
@@ -235,13 +253,13 @@ impl Queue {
         let id = found.unwrap_or_else(|| self.enter(&level.told, group));
         self.regroup(id, group);
         let Some(state) = self.skus.get_mut(id) else { return Put::Late(level) };
-        let Level { told, version, position, read_at, tries, is_repeat } = level;
+        let Level { told, version, position, read_at, tries, is_repeat, heals } = level;
         let StockLevel { sku_id, product_id, available } = told;
         if state.product.as_deref() != product_id.as_deref() {
             state.product = product_id.map(Into::into);
         }
         state.newest = state.newest.max(Some(version));
-        let level = Unnamed { available, tries, version, position, read_at, is_repeat };
+        let level = Unnamed { available, tries, version, position, read_at, is_repeat, heals };
         // What sold out while it waited keeps nothing of its old place.
         let has_place = state.turn.is_some_and(|turn| turn == Turn::Urgent || turn == level.turn());
         let replaced = state.level.replace(level);
@@ -270,7 +288,9 @@ impl Queue {
             let Some(state) = self.skus.get_mut(id) else { break };
             if let Some(level) = state.level.take() {
                 state.is_busy = true;
+                self.under_way.extend(level.position.clone().map(|position| (id, position)));
                 let product = state.product.as_deref().map(str::to_owned);
+                let level = Unnamed { heals: false, ..level };
                 batch.push(level.named(state.name.to_string(), product));
             }
         }
@@ -280,6 +300,7 @@ impl Queue {
     /// A SKU's call has ended; the next one not before a moment, where its channel needs a pause between two.
     pub(super) fn done(&mut self, sku: &str, not_before: Option<Instant>) {
         let Some(id) = self.skus.find(sku) else { return };
+        self.under_way.remove(&id);
         if let Some(state) = self.skus.get_mut(id) {
             state.is_busy = false;
         }
@@ -293,20 +314,33 @@ impl Queue {
     pub(super) fn park(&mut self, level: Level, moment: Instant) -> Option<Level> {
         let Some(id) = self.skus.find(&level.told.sku_id) else { return Some(level) };
         self.rest_until(id, moment);
+        self.under_way.remove(&id);
         let mut superseded = Some(level);
         if let Some(state) = self.skus.get_mut(id) {
             state.is_busy = false;
             if state.level.is_none()
-                && let Some(Level { told, version, position, read_at, tries, is_repeat }) =
+                && let Some(Level { told, version, position, read_at, tries, is_repeat, heals }) =
                     superseded.take()
             {
                 let available = told.available;
-                let level = Unnamed { available, tries, version, position, read_at, is_repeat };
+                let level =
+                    Unnamed { available, tries, version, position, read_at, is_repeat, heals };
                 state.level = Some(level);
             }
         }
         self.settle(id);
         superseded
+    }
+
+    /// What waits for a SKU need not rest after this moment.
+    pub(super) fn hasten(&mut self, sku: &str, moment: Instant) {
+        let Some(id) = self.skus.find(sku) else { return };
+        if let Some(state) = self.skus.get_mut(id)
+            && state.rests_until.is_some_and(|until| until > moment)
+        {
+            state.rests_until = Some(moment);
+            self.resting.push(Reverse((moment, id)));
+        }
     }
 
     /// Adds a SKU that is not here.

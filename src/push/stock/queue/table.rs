@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::num::NonZeroU32;
 
 /// Number of a thing, used again once the thing is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Id(NonZeroU32);
 
 impl Id {

@@ -4,7 +4,7 @@ use std::time::Duration;
 fn level(sku: &str, available: u32, version: u64) -> Level {
     let told = StockLevel { sku_id: sku.to_owned(), product_id: None, available };
     let read_at = Instant::now();
-    Level { told, version, position: None, read_at, tries: 0, is_repeat: false }
+    Level { told, version, position: None, read_at, tries: 0, is_repeat: false, heals: false }
 }
 
 fn put(queue: &mut Queue, level: Level, group: &'static str) -> Put {
@@ -98,6 +98,45 @@ async fn a_sku_has_one_call_at_a_time_and_the_newest_level_follows() {
         "an equal one goes again"
     );
     assert!(matches!(put(&mut queue, level("a", 9, 1), ""), Put::Late(_)), "an older one never");
+}
+
+fn command(sku: &str, version: u64, offset: i64) -> Level {
+    let position = Position { topic: "commands".into(), partition: 0, offset };
+    Level { position: Some(position), ..level(sku, 5, version) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_is_read_again_is_here_until_it_has_ended() {
+    let mut queue = Queue::new(1);
+    let first = || command("a", 1, 7);
+    put(&mut queue, first(), "");
+    assert!(matches!(put(&mut queue, first(), ""), Put::Here), "it waits");
+    let Take::Batch(mut taken) = queue.take(Instant::now(), false) else { panic!("{queue:?}") };
+    assert!(matches!(put(&mut queue, first(), ""), Put::Here), "it is under way");
+    assert!(matches!(put(&mut queue, command("a", 1, 8), ""), Put::Late(_)), "it is another's");
+    assert!(matches!(put(&mut queue, command("a", 2, 9), ""), Put::Waiting));
+    assert!(matches!(put(&mut queue, first(), ""), Put::Here), "a newer one waits");
+    assert!(
+        matches!(queue.park(taken.pop().unwrap(), Instant::now()), Some(first) if first.version == 1)
+    );
+    assert!(matches!(put(&mut queue, first(), ""), Put::Late(_)), "it was superseded");
+    assert!(matches!(put(&mut queue, command("a", 2, 9), ""), Put::Here));
+    assert_eq!(names(&mut queue), ["a"]);
+    queue.done("a", None);
+    assert!(matches!(put(&mut queue, command("a", 2, 9), ""), Put::Waiting), "it goes again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_not_settled_by_a_level_that_is_told_once_more() {
+    let mut queue = Queue::new(1);
+    queue.again(level("a", 5, 2), |_| "", None);
+    assert!(matches!(put(&mut queue, command("a", 2, 7), ""), Put::Replaced(_)));
+    assert!(matches!(put(&mut queue, command("a", 2, 7), ""), Put::Here));
+    assert_eq!(names(&mut queue), ["a"]);
+    queue.done("a", None);
+    queue.again(level("a", 5, 3), |_| "", None);
+    assert_eq!(names(&mut queue), ["a"]);
+    assert!(matches!(put(&mut queue, command("a", 3, 8), ""), Put::Waiting));
 }
 
 #[tokio::test(start_paused = true)]
