@@ -7,10 +7,12 @@ use connectors::contract::model::{ShopId, Timestamp};
 use connectors::contract::{
     ApiReply, ApiRequest, Capability, ChannelApi, Connector, Key, Result, Session,
 };
+use parking_lot::Mutex;
 use prometheus::{Histogram, IntCounter};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use tokio::sync::OwnedMutexGuard;
 
 /// What a call is for. Where a limit is scarce, an earlier class goes first, and no class is left without a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,10 +45,28 @@ impl Class {
 /// A way to a channel that paces calls by what they are for.
 #[async_trait]
 pub trait WayOut: Send + Sync + Debug {
-    /// Signs, paces, sends, and repeats what may be repeated; an answer that the connector judged a success.
-    async fn call(&self, request: ApiRequest, class: Class) -> Result<ApiReply>;
+    /// Signs, paces, sends, and repeats what may be repeated; an answer that the connector judged a success. What the caller
+    /// holds is let go as soon as the limits let the call go.
+    async fn call(&self, request: ApiRequest, class: Class, held: &Held) -> Result<ApiReply>;
     /// The channel said that the shop's authorization has ended.
     fn authorization_ended(&self);
+}
+
+/// What nobody else may have while a call waits for its limits, such as the choice of what it carries. Let go also when
+/// it is dropped.
+#[derive(Debug, Default)]
+pub struct Held(Mutex<Option<OwnedMutexGuard<()>>>);
+
+impl Held {
+    /// Waits until nobody else holds it.
+    pub async fn of(door: &Arc<tokio::sync::Mutex<()>>) -> Self {
+        Self(Mutex::new(Some(Arc::clone(door).lock_owned().await)))
+    }
+
+    /// Lets it go.
+    pub fn let_go(&self) {
+        self.0.lock().take();
+    }
 }
 
 /// A shop that this gateway serves.
@@ -80,7 +100,12 @@ impl Shop {
 
     /// The shop's way out for calls of one class.
     pub fn caller(&self, class: Class) -> Caller<'_> {
-        Caller { shop: self, class }
+        self.caller_with(class, Held::default())
+    }
+
+    /// The shop's way out for calls of one class, the first of which lets go what is held.
+    pub fn caller_with(&self, class: Class, held: Held) -> Caller<'_> {
+        Caller { shop: self, class, held }
     }
 
     /// The CloudEvents source of this shop.
@@ -90,10 +115,11 @@ impl Shop {
 }
 
 /// A way out for calls of one class.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Caller<'s> {
     shop: &'s Shop,
     class: Class,
+    held: Held,
 }
 
 impl Caller<'_> {
@@ -106,7 +132,7 @@ impl Caller<'_> {
 #[async_trait]
 impl ChannelApi for Caller<'_> {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
-        self.shop.api.call(request, self.class).await
+        self.shop.api.call(request, self.class, &self.held).await
     }
 
     fn authorization_ended(&self) {

@@ -9,7 +9,7 @@ use super::token::TokenCell;
 use crate::clock::Clock;
 use crate::config::Limit;
 use crate::seal::Sealer;
-use crate::shops::{Class, WayOut};
+use crate::shops::{Class, Held, WayOut};
 use crate::store::Kv;
 use crate::telemetry::metrics::Metrics;
 use async_trait::async_trait;
@@ -142,9 +142,11 @@ impl ShopApi {
         request: &ApiRequest,
         class: Class,
         token: Option<Token>,
+        held: &Held,
     ) -> Result<ApiReply> {
         let breaker = self.breaker(request.api);
         let waited = self.limits.wait(request.api, class).await?;
+        held.let_go();
         self.metrics
             .quota_wait_seconds
             .with_label_values(&[self.channel, class.as_str()])
@@ -261,7 +263,7 @@ impl ShopApi {
 
 #[async_trait]
 impl WayOut for ShopApi {
-    async fn call(&self, request: ApiRequest, class: Class) -> Result<ApiReply> {
+    async fn call(&self, request: ApiRequest, class: Class, held: &Held) -> Result<ApiReply> {
         let (mut tried, mut put_off, mut renewed) = (0, 0, false);
         let mut pause = FIRST_PAUSE;
         if self.is_paused() {
@@ -277,7 +279,7 @@ impl WayOut for ShopApi {
         loop {
             self.breaker(request.api).admit().map_err(resting)?;
             let token = self.token.current();
-            let error = match self.once(&request, class, token.clone()).await {
+            let error = match self.once(&request, class, token.clone(), held).await {
                 Ok(reply) => {
                     self.set_paused(false);
                     return Ok(reply);
@@ -336,7 +338,7 @@ struct WithoutRenewal<'a> {
 #[async_trait]
 impl ChannelApi for WithoutRenewal<'_> {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply> {
-        self.api.once(&request, self.class, Some(self.token.clone())).await
+        self.api.once(&request, self.class, Some(self.token.clone()), &Held::default()).await
     }
 }
 

@@ -291,6 +291,23 @@ fn a_level_that_was_given_up_is_followed_by_what_is_newer_by_then() {
 }
 
 #[test]
+fn what_a_call_carries_is_chosen_when_it_may_leave() {
+    let slow = Fate { held: 1_000, ..QUICK };
+    paused(async {
+        let mut simulation = Simulation::new(vec![slow], Superseded::Each);
+        simulation.run_steps(&[command(5), Step::Wait(100)]).await;
+        // Other SKUs, so that nothing but the limit keeps them waiting.
+        for (sku, available) in [(1, 5), (2, 5), (1, 4)] {
+            let other = Step::Command { sku, available, older: 0 };
+            simulation.run_steps(&[other, Step::Wait(100)]).await;
+        }
+        simulation.run(&[]).await;
+        simulation.judge();
+        assert_eq!(simulation.shared.world.lock().calls, 2);
+    });
+}
+
+#[test]
 fn what_waited_while_an_older_call_was_repeated_is_told_again_although_the_store_forgot_that_call()
 {
     // The first call arrives after the newer level, which came while the second was under way.

@@ -4,7 +4,7 @@ use crate::bus::{
     Commands, Past, Position, PublishError, Publisher, RawCommand, ReadError, Record, Take,
 };
 use crate::push::PushResult;
-use crate::shops::{Class, WayOut};
+use crate::shops::{Class, Held, WayOut};
 use crate::shutdown::Shutdown;
 use crate::store::{self, Begun, MemoryStore, Newer, Version, Versions};
 use async_trait::async_trait;
@@ -186,7 +186,7 @@ impl Versions for Process {
 
 #[async_trait]
 impl WayOut for Process {
-    async fn call(&self, request: ApiRequest, _: Class) -> CallResult<ApiReply> {
+    async fn call(&self, request: ApiRequest, _: Class, held: &Held) -> CallResult<ApiReply> {
         self.lives().await;
         let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
         // A parcel has none.
@@ -199,6 +199,7 @@ impl WayOut for Process {
             world.fates[call % count]
         };
         tokio::time::sleep(Duration::from_millis(fate.held)).await;
+        held.let_go();
         self.lives().await;
         let shared = Arc::clone(&self.shared);
         Shutdown::default().spawn(async move {

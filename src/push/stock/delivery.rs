@@ -5,7 +5,7 @@ use super::queue::Level;
 use crate::push::delivery::{judge, may_repeat, not_enabled, pause};
 use crate::push::receipt::push_id;
 use crate::push::result::{Kind, Outcome, PushResult, Reason};
-use crate::shops::Class;
+use crate::shops::{Class, Held};
 use crate::store::{Begun, Newer};
 use connectors::contract::model::StockLevel;
 use connectors::contract::{Capability, Error, ErrorKind, Result};
@@ -32,16 +32,16 @@ struct Going {
 }
 
 impl Worker {
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         // After the stop nothing more is begun; what waits is left in Kafka.
         while !self.lane.delivery.shutdown.is_stopped()
-            && let Some(levels) = self.lane.take(self.urgent_only).await
+            && let Some((levels, held)) = self.lane.take(&mut self.urgent_only).await
         {
-            self.carry(levels).await;
+            self.carry(levels, held).await;
         }
     }
 
-    async fn carry(&self, levels: Vec<Level>) {
+    async fn carry(&self, levels: Vec<Level>, held: Held) {
         let lane = &self.lane;
         lane.forget_told(&levels);
         let Some(begun) = lane.versions.begin(&lane.shop, &levels).await else {
@@ -74,17 +74,17 @@ impl Worker {
         } else {
             Class::Rest
         };
-        let outcomes = self.call(class, &told).await;
+        let outcomes = self.call(class, held, &told).await;
         self.settle(going, outcomes).await;
     }
 
     /// One outcome for each level, whatever the connector answered.
-    async fn call(&self, class: Class, levels: &[StockLevel]) -> Vec<Result<()>> {
+    async fn call(&self, class: Class, held: Held, levels: &[StockLevel]) -> Vec<Result<()>> {
         let shop = &self.lane.shop;
         let all = |error: Error| levels.iter().map(|_| Err(error.clone())).collect();
         let sink = shop.connector.stock().filter(|_| shop.does(Capability::Stock));
         let Some(sink) = sink else { return all(not_enabled("stock")) };
-        let caller = shop.caller(class);
+        let caller = shop.caller_with(class, held);
         let session = caller.session(self.lane.delivery.parts.clock.now());
         match sink.set(&session, levels).await {
             Ok(outcomes) if outcomes.len() == levels.len() => outcomes,

@@ -10,7 +10,7 @@ use crate::bus::Position;
 use crate::push::counters::Counters;
 use crate::push::delivery::{Delivery, WORKERS};
 use crate::push::result::{Kind, Outcome};
-use crate::shops::Shop;
+use crate::shops::{Held, Shop};
 use connectors::contract::StockSink;
 use connectors::contract::model::StockLevel;
 use parking_lot::Mutex;
@@ -33,6 +33,9 @@ pub(in crate::push) struct Lane {
     state: Mutex<State>,
     /// Something rests that was not known to the worker who waits for the first.
     rests: Notify,
+    /// Held by the worker whose call is the next to leave: what a call carries is chosen as late as that, so that it is the
+    /// newest. Who carries sold-out levels only passes by.
+    door: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -82,6 +85,7 @@ impl Lane {
             superseded: Mutex::default(),
             state: Mutex::new(state),
             rests: Notify::new(),
+            door: Arc::default(),
         })
     }
 
@@ -188,25 +192,39 @@ impl Lane {
         superseded
     }
 
-    /// Levels for one call. None when this worker is not needed any more: it is no longer counted.
-    pub(super) async fn take(&self, urgent_only: bool) -> Option<Vec<Level>> {
+    /// Levels for one call, and what keeps others from choosing theirs until it leaves. None when this worker is not needed
+    /// any more: it is no longer counted. The last worker who is there carries everything.
+    pub(super) async fn take(&self, urgent_only: &mut bool) -> Option<(Vec<Level>, Held)> {
         loop {
+            let held = if *urgent_only { Held::default() } else { Held::of(&self.door).await };
             let moment = {
                 let mut state = self.state.lock();
-                let taken = state.queue().take(Instant::now(), urgent_only);
+                let is_over = self.delivery.shutdown.is_stopped();
+                let taken = if is_over {
+                    Take::Nothing
+                } else {
+                    state.queue().take(Instant::now(), *urgent_only)
+                };
                 match taken {
                     Take::Batch(batch) => {
                         drop(state);
                         self.delivery.waiting.shrink(Kind::Stock, batch.len());
-                        return Some(batch);
+                        return Some((batch, held));
                     }
-                    Take::NotBefore(moment) if !urgent_only && !state.has_sleeper => {
+                    Take::NotBefore(moment) if !*urgent_only && !state.has_sleeper => {
                         state.has_sleeper = true;
                         state.workers -= 1;
                         moment
                     }
+                    // Nobody else may be there for what waited for this worker's own call, or rests.
+                    Take::NotBefore(_) | Take::Nothing if *urgent_only && state.workers == 0 => {
+                        state.has_urgent_worker = false;
+                        state.workers = 1;
+                        *urgent_only = false;
+                        continue;
+                    }
                     Take::NotBefore(_) | Take::Nothing => {
-                        if urgent_only {
+                        if *urgent_only {
                             state.has_urgent_worker = false;
                         } else {
                             state.workers -= 1;
@@ -215,6 +233,7 @@ impl Lane {
                     }
                 }
             };
+            drop(held);
             let goes_on = tokio::select! {
                 () = tokio::time::sleep_until(moment) => true,
                 () = self.rests.notified() => true,
@@ -231,18 +250,16 @@ impl Lane {
 
     fn start_worker(self: &Arc<Self>, is_urgent: bool) {
         let mut state = self.state.lock();
-        let urgent_only = if state.workers < WORKERS {
-            state.workers += 1;
-            false
-        } else if is_urgent && !state.has_urgent_worker {
-            state.has_urgent_worker = true;
-            true
-        } else {
-            return;
-        };
+        let for_urgent = is_urgent && !std::mem::replace(&mut state.has_urgent_worker, is_urgent);
+        let for_all = state.workers < WORKERS;
+        state.workers += usize::from(for_all);
         drop(state);
-        let worker = Worker { lane: Arc::clone(self), urgent_only };
-        self.delivery.shutdown.spawn(async move { worker.run().await });
+        for (is_wanted, urgent_only) in [(for_urgent, true), (for_all, false)] {
+            if is_wanted {
+                let worker = Worker { lane: Arc::clone(self), urgent_only };
+                self.delivery.shutdown.spawn(async move { worker.run().await });
+            }
+        }
     }
 
     /// What a level may share a call with.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use channel_gateway::clock::Clock;
 use channel_gateway::egress::{Account, Guard, Shared, SharedLimits, ShopApi, Transport};
 use channel_gateway::seal::Sealer;
-use channel_gateway::shops::{Class, WayOut};
+use channel_gateway::shops::{Class, Held, WayOut};
 use channel_gateway::store::{DayLimit, Lives, RedisStore, Slot, Slots};
 use channel_gateway::telemetry::metrics::Metrics;
 use connectors::contract::model::{OrderId, ShopId, Timestamp, Waybill, WaybillAction};
@@ -131,7 +131,7 @@ impl Caller {
 #[async_trait]
 impl ChannelApi for Caller {
     async fn call(&self, request: ApiRequest) -> Result<ApiReply, Error> {
-        self.api.call(request, Class::Waybill).await
+        self.api.call(request, Class::Waybill, &Held::default()).await
     }
 }
 
