@@ -59,6 +59,7 @@ use auth::SignMethod;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use waybill::ShipWith;
 
 /// The registry line.
 pub(crate) const ENTRY: Entry = Entry {
@@ -76,6 +77,8 @@ pub(crate) const ENTRY: Entry = Entry {
         writes(waybill::ONLINE),
         writes(waybill::DUMMY),
         writes(waybill::RESEND),
+        writes(waybill::ASCP_SEND),
+        writes(waybill::ASCP_RESEND),
         writes(stock::SKUS),
         writes(stock::ITEM),
         reads(stock::READ),
@@ -109,6 +112,8 @@ struct Settings {
     sign_method: SignMethod,
     /// Company codes of carriers that the channel's table does not have, by canonical code.
     carriers: BTreeMap<String, String>,
+    /// Which calls ship: `logistics` or `ascp`.
+    ship_with: ShipWith,
     /// Fields of trades to ask for besides the documented ones, for example `invoice_name`.
     extra_fields: Vec<String>,
     /// Whether the purchase orders behind trades are read, for a shop that sells for suppliers.
@@ -119,11 +124,12 @@ struct Settings {
     stream: tmc::Settings,
 }
 
-/// What everybody on the open platform needs: how calls are signed, and what carriers are called.
+/// What everybody on the open platform needs: how calls are signed, what carriers are called, and which calls ship.
 #[derive(Debug)]
 struct Top {
     sign_method: SignMethod,
     carriers: Carriers,
+    ship_with: ShipWith,
 }
 
 /// One shop.
@@ -138,7 +144,7 @@ struct Taobao {
 
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     let settings: Settings = setup.settings()?;
-    let Settings { sign_method, carriers, extra_fields, .. } = settings;
+    let Settings { sign_method, carriers, ship_with, extra_fields, .. } = settings;
     let Settings { purchase_orders: reads_purchase_orders, qimen_customer_id, stream, .. } =
         settings;
     let is_name = |text: &String| {
@@ -154,7 +160,7 @@ fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     if qimen_customer_id.as_ref().is_some_and(|id| id.trim().is_empty()) {
         return Err(Error::malformed("expected an id").at("qimen_customer_id"));
     }
-    let top = Top { sign_method, carriers: Carriers::try_new(carriers)? };
+    let top = Top { sign_method, carriers: Carriers::try_new(carriers)?, ship_with };
     let stream = tmc::Stream::try_new(setup.shop, stream)?;
     Ok(Arc::new(Taobao { top, extra_fields, reads_purchase_orders, qimen_customer_id, stream }))
 }

@@ -30,7 +30,11 @@ fn connector(settings: Value) -> Arc<dyn Connector> {
 
 impl Lab {
     fn new() -> Self {
-        let connector = connector(json!({}));
+        Self::with(json!({}))
+    }
+
+    fn with(settings: Value) -> Self {
+        let connector = connector(settings);
         let fake = (ENTRY.fake)(vec![shop()]);
         let token = Token { access: Secret::new(TOKEN), refresh: None, expires_at: None };
         let credentials = Credentials {
@@ -304,6 +308,32 @@ async fn another_number_is_given_to_what_is_shipped_and_to_nothing_else() {
     all.action = WaybillAction::Replace;
     lab.ship(&all).await.unwrap();
     assert_eq!(lab.parcels(&open), [("SF".to_owned(), "SF0000000008".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_newer_calls_ship_whole_lines_and_correct_them() {
+    let lab = Lab::with(json!({ "ship_with": "ascp" }));
+    let order = lab.order(|order| is_plain(order) && order.lines.len() == 3).await;
+    let ids: Vec<&str> = order.lines.iter().map(|line| line.line_id.as_str()).collect();
+    lab.ship(&waybill(&order, &ids[..1], "SF0000000001")).await.unwrap();
+    lab.ship(&waybill(&order, &ids[..1], "SF0000000001")).await.unwrap();
+    lab.ship(&waybill(&order, &ids[1..], "SF0000000002")).await.unwrap();
+    assert_eq!(lab.read(&order.order_id).await.status, OrderStatus::Shipped);
+    let mut corrected = waybill(&order, &ids[1..], "SF0000000003");
+    corrected.action = WaybillAction::Replace;
+    lab.ship(&corrected).await.unwrap();
+    let mut numbers: Vec<String> =
+        lab.parcels(&order).into_iter().map(|(_, number)| number).collect();
+    numbers.sort();
+    assert_eq!(numbers, ["SF0000000001", "SF0000000003"]);
+    let error = lab.ship(&waybill(&order, &[], "SF0000000004")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(lab.asked(super::waybill::OFFLINE).is_empty());
+    assert!(lab.asked(super::waybill::RESEND).is_empty());
+    // What is paid at the door has no newer call.
+    let order = lab.order(|order| order.order_type == OrderType::CashOnDelivery).await;
+    lab.ship(&waybill(&order, &[], "SF0000000005")).await.unwrap();
+    assert_eq!(lab.parcels(&order), [("SF".to_owned(), "SF0000000005".to_owned())]);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //!
 //! The seller's own carrier ships by `offline.send`. The channel refuses it with `B98` for what is paid at the door,
 //! which ships by `online.send`, and for virtual goods, which `online.send` refuses too. An order cannot be shipped
-//! twice; `B04` then says "already", and the channel's list says with which number.
+//! twice; `B04` then says "already", and the channel's list says with which number. Where the settings say so the newer
+//! `ascp` calls are used, for whole lines, as the older ones are.
 
 use super::Top;
 use super::errors::shipping_code;
@@ -12,6 +13,7 @@ use crate::contract::model::{OrderId, Shipped, Waybill, WaybillAction};
 use crate::contract::{ApiRequest, Error, ErrorKind, Result, Session, WaybillSink, carriers};
 use async_trait::async_trait;
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 pub(super) const OFFLINE: &str = "taobao.logistics.offline.send";
@@ -19,8 +21,31 @@ pub(super) const ONLINE: &str = "taobao.logistics.online.send";
 pub(super) const DUMMY: &str = "taobao.logistics.dummy.send";
 pub(super) const RESEND: &str = "taobao.logistics.consign.resend";
 pub(super) const LIST: &str = "taobao.logistics.orders.get";
+/// The newer calls, which take several parcels.
+pub(super) const ASCP_SEND: &str = "alibaba.ascp.logistics.offline.send";
+pub(super) const ASCP_RESEND: &str = "alibaba.ascp.logistics.consign.resend";
 /// Trades that are shipped, whether or not the buyer has them.
 const SHIPPED: [&str; 3] = ["WAIT_BUYER_CONFIRM_GOODS", "TRADE_BUYER_SIGNED", "TRADE_FINISHED"];
+
+/// Which calls tell what the seller's own carrier takes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ShipWith {
+    #[default]
+    Logistics,
+    /// The newer ones. What they refuse with is documented nowhere.
+    Ascp,
+}
+
+impl ShipWith {
+    fn send(self) -> &'static str {
+        if self == Self::Ascp { ASCP_SEND } else { OFFLINE }
+    }
+
+    fn resend(self) -> &'static str {
+        if self == Self::Ascp { ASCP_RESEND } else { RESEND }
+    }
+}
 
 #[async_trait]
 impl WaybillSink for Top {
@@ -40,7 +65,7 @@ impl WaybillSink for Top {
         if waybill.action == WaybillAction::Replace {
             return self.replace(&parcel, &named).await;
         }
-        let mut api = OFFLINE;
+        let mut api = self.ship_with.send();
         let mut sent = parcel.send(api, &named).await;
         if code(&sent) == Some("B98") {
             api = ONLINE;
@@ -50,7 +75,7 @@ impl WaybillSink for Top {
             sent = parcel.send(api, &BTreeSet::new()).await;
         }
         if !matches!(code(&sent), Some("B04" | "B27")) {
-            return sent;
+            return self.unless_there(sent, &parcel, &named).await;
         }
         let known = self.shipped(session, &waybill.order_id).await?;
         if known.iter().any(|shipped| shipped.number == waybill.number) {
@@ -93,13 +118,38 @@ impl Top {
     /// Gives what is shipped another carrier or number. Said again after a lost answer, the channel may refuse what it has
     /// done; its list then has the number.
     async fn replace(&self, parcel: &Parcel<'_>, lines: &BTreeSet<&str>) -> Result<()> {
-        let mut sent = parcel.send(RESEND, lines).await;
+        let api = self.ship_with.resend();
+        let mut sent = parcel.send(api, lines).await;
         if code(&sent) == Some("CD29") && parcel.holds_all(lines).await? {
-            sent = parcel.send(RESEND, &BTreeSet::new()).await;
+            sent = parcel.send(api, &BTreeSet::new()).await;
+        }
+        if self.ship_with == ShipWith::Ascp {
+            return self.unless_there(sent, parcel, lines).await;
         }
         let Err(error) = &sent else { return sent };
         // What never left has no number to correct, whatever number other lines have.
         if error.kind() == ErrorKind::Rejected && code(&sent) != Some("CD19") {
+            let known = self.shipped(parcel.session, &parcel.waybill.order_id).await?;
+            if known.iter().any(|shipped| shipped.number == parcel.waybill.number) {
+                return Ok(());
+            }
+        }
+        sent
+    }
+
+    /// A refusal by a newer call that may mean "already": the channel's list says whether the number is there. It says so of
+    /// a whole order only: other lines may have left with the same number.
+    async fn unless_there(
+        &self,
+        sent: Result<()>,
+        parcel: &Parcel<'_>,
+        lines: &BTreeSet<&str>,
+    ) -> Result<()> {
+        let Err(error) = &sent else { return sent };
+        let may_be_there = self.ship_with == ShipWith::Ascp
+            && lines.is_empty()
+            && error.kind() == ErrorKind::Rejected;
+        if may_be_there {
             let known = self.shipped(parcel.session, &parcel.waybill.order_id).await?;
             if known.iter().any(|shipped| shipped.number == parcel.waybill.number) {
                 return Ok(());
@@ -138,9 +188,10 @@ async fn without_parcel(session: &Session<'_>, waybill: &Waybill) -> Result<()> 
 }
 
 fn sent(body: &[u8]) -> Result<()> {
-    let sent: Sent = reply(body)?;
-    match sent.shipping {
-        Some(shipping) if shipping.is_success.0 => Ok(()),
+    let Sent { shipping, result } = reply(body)?;
+    let is_success = shipping.map(|shipping| shipping.is_success);
+    match is_success.or(result.map(|result| result.success)) {
+        Some(is_success) if is_success.0 => Ok(()),
         _ => Err(Error::new(ErrorKind::Rejected, "channel did not ship the order")),
     }
 }
@@ -153,13 +204,22 @@ struct Parcel<'p> {
 
 impl Parcel<'_> {
     async fn send(&self, api: &'static str, lines: &BTreeSet<&str>) -> Result<()> {
-        let mut request = ApiRequest::post(api)
-            .param("tid", self.waybill.order_id.as_str())
-            .param("company_code", self.company)
-            .param("out_sid", self.waybill.number.as_str());
+        let number = self.waybill.number.as_str();
+        let mut request = ApiRequest::post(api).param("tid", self.waybill.order_id.as_str());
+        let is_ascp = matches!(api, ASCP_SEND | ASCP_RESEND);
+        if is_ascp {
+            let parcels = json!([{ "company_code": self.company, "out_sid": number }]);
+            request = request.param("consign_pkgs", parcels.to_string());
+        } else {
+            request = request.param("company_code", self.company).param("out_sid", number);
+        }
         if !lines.is_empty() {
             let lines: Vec<&str> = lines.iter().copied().collect();
-            request = request.param("is_split", "1").param("sub_tid", lines.join(","));
+            let name = if api == ASCP_RESEND { "sub_tids" } else { "sub_tid" };
+            request = request.param(name, lines.join(","));
+            if !is_ascp {
+                request = request.param("is_split", "1");
+            }
         }
         let answer = self.session.api.call(request).await?;
         sent(&answer.body)

@@ -1,7 +1,7 @@
 //! What is made of refusals of the calls that ship, from scripted answers.
 
 use super::tests::shop;
-use super::waybill::{DUMMY, LIST, OFFLINE, RESEND};
+use super::waybill::{ASCP_RESEND, ASCP_SEND, DUMMY, LIST, OFFLINE, RESEND};
 use super::{ENTRY, orders};
 use crate::contract::model::{OrderId, Timestamp, Waybill, WaybillAction, WaybillLine};
 use crate::contract::{
@@ -39,7 +39,16 @@ async fn told(
     lines: &[&str],
     answers: &[(&'static str, Value)],
 ) -> (Option<Error>, Vec<ApiRequest>) {
-    let setup = ShopSetup { shop: shop().shop, settings: Value::Null };
+    told_with(Value::Null, action, lines, answers).await
+}
+
+async fn told_with(
+    settings: Value,
+    action: WaybillAction,
+    lines: &[&str],
+    answers: &[(&'static str, Value)],
+) -> (Option<Error>, Vec<ApiRequest>) {
+    let setup = ShopSetup { shop: shop().shop, settings };
     let (shop, connector) = (shop().shop, (ENTRY.build)(setup).unwrap());
     let answers = Mutex::new(answers.iter().cloned().collect());
     let api = Says { answers, asked: Mutex::default() };
@@ -147,4 +156,34 @@ async fn what_needs_no_parcel_is_done_before_only_where_the_trade_says_so() {
         told(WaybillAction::NoParcel, &[], &[(DUMMY, refused("dummy-service", "B02"))]).await;
     assert!(error.unwrap().channel_code().unwrap().ends_with(":B02"));
     assert_eq!(told(WaybillAction::NoParcel, &[], &[(DUMMY, done())]).await.0, None);
+}
+
+#[tokio::test]
+async fn a_refusal_by_a_newer_call_is_looked_into_because_nobody_says_which_means_already() {
+    let settings = || json!({ "ship_with": "ascp" });
+    let refused = json!({ "error_response": {
+        "code": 15, "msg": "Remote service error", "sub_code": "isv.some-error:NEW",
+    } });
+    for (action, api) in [(WaybillAction::Ship, ASCP_SEND), (WaybillAction::Replace, ASCP_RESEND)] {
+        for (number, is_done) in [(NUMBER, true), ("SF9999999999", false)] {
+            let answers = [(api, refused.clone()), (LIST, parcels(number))];
+            let (error, asked) = told_with(settings(), action, &[], &answers).await;
+            assert_eq!(error.is_none(), is_done, "{api}, {number}");
+            let parcel = json!([{ "company_code": "SF", "out_sid": NUMBER }]).to_string();
+            assert!(asked[0].params.contains(&("consign_pkgs".into(), parcel)), "{asked:?}");
+            if let Some(error) = error {
+                assert_eq!(error.channel_code(), Some("isv.some-error:NEW"));
+            }
+        }
+        // Other lines may have left with this number.
+        let answers = [(api, refused.clone())];
+        let error = told_with(settings(), action, &["11"], &answers).await.0.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        let done = [(api, json!({ "x_response": { "result": { "success": true } } }))];
+        assert_eq!(told_with(settings(), action, &["11"], &done).await.0, None);
+        let not = [(api, json!({ "x_response": { "result": { "success": false } } }))];
+        assert!(told_with(settings(), action, &["11"], &not).await.0.is_some());
+    }
+    let unknown = ShopSetup { shop: shop().shop, settings: json!({ "ship_with": "pigeon" }) };
+    assert_eq!((ENTRY.build)(unknown).unwrap_err().path(), Some("ship_with"));
 }

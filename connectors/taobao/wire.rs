@@ -242,12 +242,19 @@ pub(super) struct Sku<'a> {
 #[derive(Deserialize)]
 pub(super) struct Sent {
     pub(super) shipping: Option<IsSuccess>,
+    pub(super) result: Option<Success>,
 }
 
 /// What an API that ships says.
 #[derive(Deserialize)]
 pub(super) struct IsSuccess {
     pub(super) is_success: Switch,
+}
+
+/// What a newer API that ships says.
+#[derive(Deserialize)]
+pub(super) struct Success {
+    pub(super) success: Switch,
 }
 
 /// The inside of `taobao.logistics.orders.get`.

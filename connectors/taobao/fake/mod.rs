@@ -94,7 +94,7 @@ const fn writes(
     Api { name, is_writing: true, required, access: Access::Shop(run) }
 }
 
-static APIS: [Api; 21] = [
+static APIS: [Api; 23] = [
     Api {
         name: "taobao.time.get",
         is_writing: false,
@@ -127,6 +127,12 @@ static APIS: [Api; 21] = [
     writes("taobao.item.quantity.update", &["num_iid", "quantity"], stock::update_item),
     writes("taobao.skus.quantity.update", &["num_iid"], stock::update_skus),
     writes("taobao.logistics.offline.send", &["tid", "company_code", "out_sid"], shipping::offline),
+    writes("alibaba.ascp.logistics.offline.send", &["tid", "consign_pkgs"], shipping::ascp_send),
+    writes(
+        "alibaba.ascp.logistics.consign.resend",
+        &["tid", "consign_pkgs"],
+        shipping::ascp_resend,
+    ),
     writes("taobao.logistics.online.send", &["tid", "company_code"], shipping::online),
     reads("taobao.fenxiao.orders.get", &[], fenxiao::orders),
     reads("taobao.fenxiao.refund.query", &["start_date", "end_date"], fenxiao::refunds),

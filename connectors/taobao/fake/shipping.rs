@@ -10,6 +10,7 @@ use super::carriers::{self, Carrier};
 use super::trades::{Trade, china};
 use super::warehouse::Left;
 use crate::contract::model::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// How long a shipment may be corrected: 50 days.
@@ -54,8 +55,13 @@ impl Counter {
         if is_split == named.is_empty() {
             return Err(self.refuse("CD25", "拆单发货必须同时传入is_split和sub_tid"));
         }
+        self.chosen(trade, &named)
+    }
+
+    /// The sub-orders of these names; all of them where there is none.
+    fn chosen(&self, trade: &Trade, named: &[&str]) -> Result<(Vec<u64>, bool), Refusal> {
         let all: Vec<u64> = trade.lines.iter().map(|line| line.oid).collect();
-        if !is_split {
+        if named.is_empty() {
             return Ok((all, false));
         }
         if named.len() > self.sub_orders_limit {
@@ -92,6 +98,42 @@ impl Counter {
         Ok(carrier)
     }
 
+    /// The parcels that a newer API is told of, each with all of these sub-orders.
+    fn parcels(
+        &self,
+        shop: &Shop,
+        trade: &Trade,
+        call: &Call,
+        (oids, is_split): (&[u64], bool),
+        now: Timestamp,
+    ) -> Result<Vec<Parcel>, Refusal> {
+        let text = call.required("consign_pkgs")?;
+        let packages: Vec<Package> =
+            serde_json::from_str(text).map_err(|_| Refusal::invalid("consign_pkgs"))?;
+        if packages.is_empty() {
+            return Err(Refusal::missing("consign_pkgs"));
+        }
+        let parcel = |Package { company_code, out_sid }: Package| {
+            let company_name = self.carrier(shop, trade, &company_code, &out_sid)?.name;
+            let (oids, at) = (oids.to_vec(), now.unix_ms() / 1000);
+            Ok(Parcel { company_code, company_name, out_sid, oids, is_split, at })
+        };
+        packages.into_iter().map(parcel).collect()
+    }
+
+    /// Whether these sub-orders are shipped, and not too long ago for a correction. Returns the trade's number.
+    fn expect_shipped(&self, trade: &Trade, oids: &[u64], now: Timestamp) -> Result<u64, Refusal> {
+        let mut chosen = trade.lines.iter().filter(|line| oids.contains(&line.oid));
+        let Some(since) = trade.consigned.filter(|_| chosen.all(|line| line.parcel.is_some()))
+        else {
+            return Err(self.refuse("CD19", "订单未发货，请先发货"));
+        };
+        if trade.ended.is_some() || now.unix_ms() / 1000 - since > CORRECTION_SECS {
+            return Err(self.refuse("P10", "订单已超过可修改运单号的时间"));
+        }
+        Ok(trade.tid)
+    }
+
     /// Whether the trade and these of its sub-orders wait to be shipped.
     fn expect_open(&self, trade: &Trade, oids: &[u64]) -> Result<(), Refusal> {
         match trade.status {
@@ -107,6 +149,13 @@ impl Counter {
         }
         Ok(())
     }
+}
+
+/// A parcel as a newer API is told of it.
+#[derive(Deserialize)]
+struct Package {
+    company_code: String,
+    out_sid: String,
 }
 
 /// `taobao.logistics.offline.send`: the seller's own carrier; the trade is shipped at once.
@@ -146,6 +195,36 @@ fn send(shop: &mut Shop, call: &Call, now: Timestamp, counter: &Counter) -> Answ
     Ok(success())
 }
 
+/// `alibaba.ascp.logistics.offline.send` as it ships whole sub-orders (`consign_type` 0), in one parcel or several. Which
+/// codes the channel refuses with is documented nowhere: here they are those of the older call.
+pub(super) fn ascp_send(shop: &mut Shop, call: &Call, now: Timestamp) -> Answer {
+    let trade = OFFLINE.trade(shop, call)?;
+    if call.number("consign_type")?.unwrap_or(0_u8) != 0 {
+        return Err(Refusal::invalid("consign_type"));
+    }
+    let (oids, is_split) = OFFLINE.chosen(trade, &call.list("sub_tid"))?;
+    if trade.is_virtual() || trade.kind == "cod" {
+        return Err(OFFLINE.refuse("B98", "发货类型不匹配"));
+    }
+    let parcels = OFFLINE.parcels(shop, trade, call, (&oids, is_split), now)?;
+    OFFLINE.expect_open(trade, &oids)?;
+    let tid = trade.tid;
+    for parcel in parcels {
+        record(shop, tid, parcel);
+    }
+    Ok(json!({ "result": { "success": true } }))
+}
+
+/// `alibaba.ascp.logistics.consign.resend`: other parcels for what is shipped.
+pub(super) fn ascp_resend(shop: &mut Shop, call: &Call, now: Timestamp) -> Answer {
+    let trade = CORRECTION.trade(shop, call)?;
+    let (oids, is_split) = CORRECTION.chosen(trade, &call.list("sub_tids"))?;
+    let parcels = CORRECTION.parcels(shop, trade, call, (&oids, is_split), now)?;
+    let tid = CORRECTION.expect_shipped(trade, &oids, now)?;
+    correct(shop, tid, &oids, parcels);
+    Ok(json!({ "result": { "success": true } }))
+}
+
 /// `taobao.logistics.dummy.send`: goods that need no carrier.
 pub(super) fn dummy(shop: &mut Shop, call: &Call, now: Timestamp) -> Answer {
     let now = now.unix_ms() / 1000;
@@ -168,37 +247,34 @@ pub(super) fn dummy(shop: &mut Shop, call: &Call, now: Timestamp) -> Answer {
 
 /// `taobao.logistics.consign.resend`: another carrier or number for what is shipped.
 pub(super) fn resend(shop: &mut Shop, call: &Call, now: Timestamp) -> Answer {
-    let now = now.unix_ms() / 1000;
     let trade = CORRECTION.trade(shop, call)?;
     let (oids, is_split) = CORRECTION.sub_orders(trade, call)?;
     let (code, number) = (call.required("company_code")?, call.required("out_sid")?);
     let carrier = CORRECTION.carrier(shop, trade, code, number)?;
-    let mut chosen = trade.lines.iter().filter(|line| oids.contains(&line.oid));
-    let Some(since) = trade.consigned.filter(|_| chosen.all(|line| line.parcel.is_some())) else {
-        return Err(CORRECTION.refuse("CD19", "订单未发货，请先发货"));
+    let tid = CORRECTION.expect_shipped(trade, &oids, now)?;
+    let parcel = Parcel {
+        company_code: code.to_owned(),
+        company_name: carrier.name,
+        out_sid: number.to_owned(),
+        oids: oids.clone(),
+        is_split,
+        at: now.unix_ms() / 1000,
     };
-    if trade.ended.is_some() || now - since > CORRECTION_SECS {
-        return Err(CORRECTION.refuse("P10", "订单已超过可修改运单号的时间"));
-    }
-    let (tid, parcel) = (
-        trade.tid,
-        Parcel {
-            company_code: code.to_owned(),
-            company_name: carrier.name,
-            out_sid: number.to_owned(),
-            oids,
-            is_split,
-            at: now,
-        },
-    );
-    if let Some(parcels) = shop.parcels.get_mut(&tid) {
-        for old in parcels.iter_mut() {
-            old.oids.retain(|oid| !parcel.oids.contains(oid));
-        }
-        parcels.retain(|old| !old.oids.is_empty());
-    }
-    record(shop, tid, parcel);
+    correct(shop, tid, &oids, vec![parcel]);
     Ok(success())
+}
+
+/// These sub-orders are in these parcels now, and in no other.
+fn correct(shop: &mut Shop, tid: u64, oids: &[u64], parcels: Vec<Parcel>) {
+    if let Some(known) = shop.parcels.get_mut(&tid) {
+        for old in known.iter_mut() {
+            old.oids.retain(|oid| !oids.contains(oid));
+        }
+        known.retain(|old| !old.oids.is_empty());
+    }
+    for parcel in parcels {
+        record(shop, tid, parcel);
+    }
 }
 
 /// Puts a parcel into the books: its sub-orders, the trade once all are on their way, and the modification time.

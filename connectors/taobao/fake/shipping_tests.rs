@@ -128,6 +128,43 @@ fn a_wrong_number_is_corrected_by_resending() {
 }
 
 #[test]
+fn the_newer_calls_take_several_parcels_of_the_same_sub_orders() {
+    let bench = Bench::new();
+    let id = open_order(&bench, 2);
+    let line = fullinfo(&bench, &id)["orders"]["order"][0]["oid"].to_string();
+    let parcels = |numbers: &[&str]| {
+        let parcel = |number: &&str| json!({ "company_code": "SF", "out_sid": number });
+        Value::Array(numbers.iter().map(parcel).collect()).to_string()
+    };
+    let api = "alibaba.ascp.logistics.offline.send";
+    let send =
+        |extra: &[(&str, &str)]| bench.refusal(api, &[&[("tid", id.as_str())], extra].concat());
+    let two = parcels(&["SF0001", "SF0002"]);
+    assert_eq!(send(&[("consign_pkgs", &parcels(&[]))]).0, 40);
+    assert_eq!(send(&[("consign_pkgs", "SF0001")]).0, 41);
+    assert_eq!(send(&[("consign_pkgs", &two), ("consign_type", "1")]).0, 41, "only the older way");
+    assert_eq!(send(&[("consign_pkgs", &two), ("sub_tid", &line)]), DONE);
+    assert_eq!(send(&[("consign_pkgs", &two), ("sub_tid", &line)]), offline("B04"));
+    assert_eq!(bench.fake.shipments(&Bench::shop())[&id].len(), 2);
+    assert_eq!(fullinfo(&bench, &id)["status"], "SELLER_CONSIGNED_PART");
+
+    let api = "alibaba.ascp.logistics.consign.resend";
+    let one = parcels(&["SF0003"]);
+    let correct = |lines: &str| {
+        let arguments = [("tid", id.as_str()), ("sub_tids", lines), ("consign_pkgs", &one)];
+        bench.refusal(api, &arguments)
+    };
+    assert!(correct("").1.ends_with(":CD19"), "a line of it is not shipped");
+    assert_eq!(correct(&line), DONE);
+    let corrected = vec![("SF".to_owned(), "SF0003".to_owned())];
+    assert_eq!(bench.fake.shipments(&Bench::shop())[&id], corrected);
+    let answer =
+        bench.call(api, &[("tid", id.as_str()), ("sub_tids", &line), ("consign_pkgs", &one)]);
+    let inside = &answer["alibaba_ascp_logistics_consign_resend_response"];
+    assert_eq!(inside["result"]["success"], true);
+}
+
+#[test]
 fn cash_on_delivery_and_virtual_goods_have_their_own_apis() {
     let bench = Bench::new();
     let cod = order(&bench, |trade| trade.kind == "cod");

@@ -30,6 +30,7 @@ pub(super) use orders::LIST;
 pub(super) use wire::{ORDER, PART, items};
 
 use super::auth::{self, SignMethod};
+use super::waybill::ShipWith;
 use super::{Top, errors, reads, writes};
 use crate::contract::carriers::Carriers;
 use crate::contract::{
@@ -54,6 +55,8 @@ pub(crate) const ENTRY: Entry = Entry {
         reads(super::waybill::LIST),
         writes(super::waybill::OFFLINE),
         writes(super::waybill::ONLINE),
+        writes(super::waybill::DUMMY),
+        writes(super::waybill::RESEND),
         QuotaSpec { api: auth::REFRESH, per_second: 1, burst: 1 },
     ],
     needs_app: true,
@@ -95,7 +98,8 @@ pub(super) fn read(body: &[u8]) -> Result<crate::contract::model::Order> {
 fn build(setup: ShopSetup) -> Result<Arc<dyn Connector>> {
     let settings: Settings = setup.settings()?;
     let Settings { sign_method, carriers } = settings;
-    let top = Top { sign_method, carriers: Carriers::try_new(carriers)? };
+    let carriers = Carriers::try_new(carriers)?;
+    let top = Top { sign_method, carriers, ship_with: ShipWith::Logistics };
     Ok(Arc::new(Fenxiao { top }))
 }
 
