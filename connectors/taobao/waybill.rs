@@ -190,7 +190,7 @@ async fn without_parcel(session: &Session<'_>, waybill: &Waybill) -> Result<()> 
 fn sent(body: &[u8]) -> Result<()> {
     let Sent { shipping, result } = reply(body)?;
     let is_success = shipping.map(|shipping| shipping.is_success);
-    match is_success.or(result.map(|result| result.success)) {
+    match is_success.or_else(|| result.map(|result| result.success)) {
         Some(is_success) if is_success.0 => Ok(()),
         _ => Err(Error::new(ErrorKind::Rejected, "channel did not ship the order")),
     }

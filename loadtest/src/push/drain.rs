@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep_until};
 /// Shops, so that they may make a hundred calls a second together.
 pub(super) const SHOPS: u64 = 4;
 const PATIENCE: Duration = Duration::from_mins(5);
+/// How often commands are sent that come at a rate.
+const GRAIN: Duration = Duration::from_millis(10);
 
 /// A command and when it was handed to Kafka.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +105,36 @@ pub(super) async fn urgent(
     Ok((latency, waiting))
 }
 
+/// The longest that one of the others waits while sold-out levels come faster than the channel lets them go.
+pub(super) async fn fair(
+    site: &Site,
+    what: &str,
+    others: u64,
+    sold_out: u64,
+    per_second: u64,
+) -> anyhow::Result<Duration> {
+    let stage = Stage::set(site, what, SHOPS, A_SHOP, Reported::Each).await?;
+    let gateway = stage.gateway().await?;
+    let (mut sent, mut due) = (Vec::new(), Instant::now());
+    for count in 0..sold_out {
+        if count == per_second * 2 {
+            for sku in 0..others {
+                sent.push(send(&stage, Level { sku, version: 1, available: 5 }).await?);
+            }
+        }
+        if count % (per_second / 100) == 0 {
+            sleep_until(due).await;
+            due += GRAIN;
+        }
+        sent.push(send(&stage, Level { sku: others + count, version: 1, available: 0 }).await?);
+    }
+    let run = finish(stage, gateway, sent, 0).await?;
+    let arrived = newest(&run)?;
+    let of_others = run.sent.iter().filter(|sent| sent.level.sku < others);
+    let waited = of_others.filter_map(|sent| Some(*arrived.get(&sent.level.sku)? - sent.at));
+    waited.max().context("nothing of the others arrived")
+}
+
 /// Levels of a trace as they come: so many a second for a time, most of them of few SKUs, some of them sold out.
 pub(super) async fn trade(
     site: &Site,
@@ -111,7 +143,6 @@ pub(super) async fn trade(
     per_second: u64,
     seconds: u64,
 ) -> anyhow::Result<Run> {
-    const GRAIN: Duration = Duration::from_millis(10);
     let stage = Stage::set(site, what, SHOPS, A_SHOP, Reported::Each).await?;
     let gateway = stage.gateway().await?;
     let (mut sent, mut random, mut versions) = (Vec::new(), Random(13), HashMap::new());

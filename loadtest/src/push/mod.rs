@@ -1,8 +1,8 @@
 //! Measures carrying stock back: the real gateway as a process beside a real Kafka and a real Redis, and a strict channel.
 //!
-//! Four questions: what a command costs while commands coalesce, and what one that waits costs; how long it takes until the
-//! channel has the newest level of every SKU; how long a sold-out level waits while many others do; and what a queue
-//! without coalescing would have made of the same commands. Every run has a ledger: each command has one result.
+//! Five questions: what a command costs while commands coalesce, and what one that waits costs; how long it takes until the
+//! channel has the newest level of every SKU; how long a sold-out level waits while many others do, and the others while
+//! sold-out ones do; and what a queue without coalescing would have made of the same commands. Every run has a ledger: each command has one result.
 
 mod channel;
 mod commands;
@@ -62,7 +62,7 @@ pub(crate) struct Args {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "intake,memory,drain,urgent,naive"
+        default_value = "intake,memory,drain,urgent,fair,naive"
     )]
     only: Vec<Part>,
     /// Runs of `intake` and `drain`, of which the median counts
@@ -87,6 +87,8 @@ enum Part {
     Drain,
     /// Time of sold-out levels while others wait
     Urgent,
+    /// Time of the others while sold-out levels could take every call
+    Fair,
     /// Against a queue without coalescing
     Naive,
 }
@@ -100,6 +102,8 @@ struct Sizes {
     versions: u64,
     others: u64,
     sold_out: u64,
+    patient: u64,
+    flood: u64,
     seconds: u64,
 }
 
@@ -111,6 +115,8 @@ const WHOLE: Sizes = Sizes {
     versions: 3,
     others: 112_000,
     sold_out: 500,
+    patient: 2000,
+    flood: 45_000,
     seconds: 30,
 };
 
@@ -124,6 +130,8 @@ const QUICK: Sizes = Sizes {
     versions: 3,
     others: 10_000,
     sold_out: 20,
+    patient: 200,
+    flood: 8000,
     seconds: 3,
 };
 
@@ -184,6 +192,11 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
             drain::urgent(&site, "urgent", sizes.others, sizes.sold_out, every).await?;
         complain(format_args!("urgent: p99 {} us", latency.value_at_quantile(0.99)));
         report.urgent = Some((latency, waiting));
+    }
+    if does(Part::Fair) {
+        let longest = drain::fair(&site, "fair", sizes.patient, sizes.flood, 3000).await?;
+        complain(format_args!("fair: {} ms", longest.as_millis()));
+        report.fair = Some((sizes.patient, longest));
     }
     if does(Part::Naive) {
         let run = drain::trade(&site, "naive", 20_000, 4000, sizes.seconds).await?;

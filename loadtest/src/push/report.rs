@@ -38,6 +38,8 @@ pub(super) struct Report {
     pub(super) drain: Vec<Drained>,
     /// Latencies in microseconds, and levels that waited when the first sold-out one came.
     pub(super) urgent: Option<(Histogram<u64>, u64)>,
+    /// Levels that were not sold out while many were, and how long the last of them waited.
+    pub(super) fair: Option<(u64, Duration)>,
     /// Commands, the gateway, the naive queue.
     pub(super) naive: Option<(u64, Course, Course)>,
 }
@@ -61,6 +63,7 @@ impl Report {
         };
         self.rows_of_intake(&mut row);
         self.rows_of_waiting(&mut row);
+        self.row_of_fair(&mut row);
         self.rows_of_naive(&mut row);
         text
     }
@@ -146,6 +149,17 @@ impl Report {
             row("p99, ms".to_owned(), "≤ 1000", at(0.99));
             row("longest, ms".to_owned(), "", thousandths(latency.max()));
         }
+    }
+
+    /// One call in ten is for what waits longest, of the 97 % of its limit that the gateway uses.
+    fn row_of_fair(&self, row: &mut dyn FnMut(String, &str, String)) {
+        let Some((others, longest)) = self.fair else { return };
+        let bound = others * 1000 * 10 * 100 / (LEVELS * 97);
+        row(
+            format!("longest wait of {others} others while sold-out levels come too fast, ms"),
+            &format!("≤ {bound}"),
+            millis(longest).to_string(),
+        );
     }
 
     fn rows_of_naive(&self, row: &mut dyn FnMut(String, &str, String)) {

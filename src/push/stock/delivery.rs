@@ -1,6 +1,6 @@
 //! Takes levels from a lane, asks whether they are still the newest, calls the channel, and reports.
 
-use super::lane::Lane;
+use super::lane::{Lane, Load};
 use super::queue::Level;
 use crate::push::delivery::{judge, may_repeat, not_enabled, pause};
 use crate::push::receipt::push_id;
@@ -35,14 +35,14 @@ impl Worker {
     pub(super) async fn run(mut self) {
         // After the stop nothing more is begun; what waits is left in Kafka.
         while !self.lane.delivery.shutdown.is_stopped()
-            && let Some((levels, held)) = self.lane.take(&mut self.urgent_only).await
+            && let Some(load) = self.lane.take(&mut self.urgent_only).await
         {
-            self.carry(levels, held).await;
+            self.carry(load).await;
         }
     }
 
-    async fn carry(&self, levels: Vec<Level>, held: Held) {
-        let lane = &self.lane;
+    async fn carry(&self, load: Load) {
+        let (lane, Load { levels, class, held }) = (&self.lane, load);
         lane.forget_told(&levels);
         let Some(begun) = lane.versions.begin(&lane.shop, &levels).await else {
             return self.park(levels, UNKNOWN_PAUSE).await;
@@ -69,11 +69,6 @@ impl Worker {
         if going.is_empty() {
             return;
         }
-        let class = if going.iter().any(|going| going.level.is_urgent()) {
-            Class::Urgent
-        } else {
-            Class::Rest
-        };
         let outcomes = self.call(class, held, &told).await;
         self.settle(going, outcomes).await;
     }

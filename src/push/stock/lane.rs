@@ -10,7 +10,7 @@ use crate::bus::Position;
 use crate::push::counters::Counters;
 use crate::push::delivery::{Delivery, WORKERS};
 use crate::push::result::{Kind, Outcome};
-use crate::shops::{Held, Shop};
+use crate::shops::{Class, Held, Shop};
 use connectors::contract::StockSink;
 use connectors::contract::model::StockLevel;
 use parking_lot::Mutex;
@@ -36,6 +36,15 @@ pub(in crate::push) struct Lane {
     /// Held by the worker whose call is the next to leave: what a call carries is chosen as late as that, so that it is the
     /// newest. Who carries sold-out levels only passes by.
     door: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Levels for one call.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) levels: Vec<Level>,
+    pub(super) class: Class,
+    /// Keeps others from choosing theirs until it leaves.
+    pub(super) held: Held,
 }
 
 #[derive(Debug)]
@@ -192,9 +201,9 @@ impl Lane {
         superseded
     }
 
-    /// Levels for one call, and what keeps others from choosing theirs until it leaves. None when this worker is not needed
-    /// any more: it is no longer counted. The last worker who is there carries everything.
-    pub(super) async fn take(&self, urgent_only: &mut bool) -> Option<(Vec<Level>, Held)> {
+    /// What one call is to carry. None when this worker is not needed any more: it is no longer counted. The last worker
+    /// who is there carries everything.
+    pub(super) async fn take(&self, urgent_only: &mut bool) -> Option<Load> {
         loop {
             let held = if *urgent_only { Held::default() } else { Held::of(&self.door).await };
             let moment = {
@@ -206,10 +215,12 @@ impl Lane {
                     state.queue().take(Instant::now(), *urgent_only)
                 };
                 match taken {
-                    Take::Batch(batch) => {
+                    Take::Batch { levels, is_owed } => {
                         drop(state);
-                        self.delivery.waiting.shrink(Kind::Stock, batch.len());
-                        return Some((batch, held));
+                        self.delivery.waiting.shrink(Kind::Stock, levels.len());
+                        let is_urgent = is_owed || levels.iter().any(Level::is_urgent);
+                        let class = if is_urgent { Class::Urgent } else { Class::Rest };
+                        return Some(Load { levels, class, held });
                     }
                     Take::NotBefore(moment) if !*urgent_only && !state.has_sleeper => {
                         state.has_sleeper = true;

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 /// SKUs of a shop that do not wait and whose newest version this process remembers itself.
 const VERSIONS: usize = 100_000;
-/// Of so many calls one is for what waits longest, however many levels are more urgent.
+/// Of so many calls one is for what waits longest, however many levels are more urgent. So a level waits at most as long
+/// as a tenth of the shop's limit needs for those that came before it.
 const FAIR: u32 = 10;
 
 /// A level on its way.
@@ -58,7 +59,12 @@ pub(super) enum Put {
 #[derive(Debug)]
 pub(super) enum Take {
     /// Levels for one call. Their SKUs are busy until [`Queue::done`] or [`Queue::park`].
-    Batch(Vec<Level>),
+    Batch {
+        /// At least one.
+        levels: Vec<Level>,
+        /// More urgent ones let it go first: it has waited for its turn, and is not to wait for it again.
+        is_owed: bool,
+    },
     /// Nothing before this moment.
     NotBefore(Instant),
     /// Nothing at all.
@@ -77,7 +83,8 @@ pub(super) struct Queue {
     /// Commands of busy SKUs.
     under_way: HashMap<Id, Position>,
     limit: usize,
-    calls: u32,
+    /// Calls for sold-out levels since the last for others.
+    urgent_calls: u32,
 }
 
 /// A SKU that waits, has a call or rests. There may be half a million of them, so that every byte counts.
@@ -190,7 +197,7 @@ impl Queue {
             newest: Cache::new(VERSIONS),
             under_way: HashMap::new(),
             limit: limit.max(1),
-            calls: 0,
+            urgent_calls: 0,
         }
     }
 
@@ -279,6 +286,7 @@ impl Queue {
                 None => Take::Nothing,
             };
         };
+        let is_owed = turn == Turn::Rest && self.waiting.first(Turn::Urgent).is_some();
         let mut batch = Vec::new();
         while batch.len() < self.limit
             && let Some(waiting) = self.groups.get(group).map(|group| &group.waiting)
@@ -294,7 +302,7 @@ impl Queue {
                 batch.push(level.named(state.name.to_string(), product));
             }
         }
-        Take::Batch(batch)
+        Take::Batch { levels: batch, is_owed }
     }
 
     /// A SKU's call has ended; the next one not before a moment, where its channel needs a pause between two.
@@ -457,11 +465,17 @@ impl Queue {
     /// The group of the level whose turn it is, and whose turn it is.
     fn next_group(&mut self, urgent_only: bool) -> Option<(Id, Turn)> {
         let first = |turn| Some((self.skus.get(self.waiting.first(turn)?)?.group, turn));
-        if urgent_only {
-            return first(Turn::Urgent);
+        let found = if urgent_only {
+            first(Turn::Urgent)
+        } else {
+            let is_rests_turn = self.urgent_calls + 1 >= FAIR;
+            let turn = if is_rests_turn { Turn::Rest } else { Turn::Urgent };
+            first(turn).or_else(|| first(turn.other()))
+        };
+        match found? {
+            (_, Turn::Urgent) => self.urgent_calls = FAIR.min(self.urgent_calls + 1),
+            (_, Turn::Rest) => self.urgent_calls = 0,
         }
-        self.calls = self.calls.wrapping_add(1);
-        let turn = if self.calls.is_multiple_of(FAIR) { Turn::Rest } else { Turn::Urgent };
-        first(turn).or_else(|| first(turn.other()))
+        found
     }
 }

@@ -13,8 +13,8 @@ fn put(queue: &mut Queue, level: Level, group: &'static str) -> Put {
 
 fn batch(queue: &mut Queue) -> Vec<(String, u32)> {
     match queue.take(Instant::now(), false) {
-        Take::Batch(batch) => {
-            batch.into_iter().map(|level| (level.told.sku_id, level.told.available)).collect()
+        Take::Batch { levels, .. } => {
+            levels.into_iter().map(|level| (level.told.sku_id, level.told.available)).collect()
         }
         Take::NotBefore(_) | Take::Nothing => Vec::new(),
     }
@@ -61,6 +61,15 @@ async fn however_much_is_sold_out_the_rest_gets_a_call_of_ten() {
     put(&mut queue, level("rest", 5, 1), "");
     let turn = (1..=100).find(|_| names(&mut queue) == ["rest"]);
     assert_eq!(turn, Some(10));
+    // Calls of the worker who carries sold-out levels only count too, and the turn is not lost by waiting for somebody.
+    put(&mut queue, level("rest", 6, 2), "");
+    queue.done("rest", None);
+    for _ in 0..20 {
+        let Take::Batch { levels, is_owed } = queue.take(Instant::now(), true) else { panic!() };
+        assert!(levels.iter().all(Level::is_urgent) && !is_owed);
+    }
+    let Take::Batch { levels, is_owed } = queue.take(Instant::now(), false) else { panic!() };
+    assert_eq!((levels[0].told.sku_id.as_str(), is_owed), ("rest", true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +120,9 @@ async fn a_command_that_is_read_again_is_here_until_it_has_ended() {
     let first = || command("a", 1, 7);
     put(&mut queue, first(), "");
     assert!(matches!(put(&mut queue, first(), ""), Put::Here), "it waits");
-    let Take::Batch(mut taken) = queue.take(Instant::now(), false) else { panic!("{queue:?}") };
+    let Take::Batch { levels: mut taken, .. } = queue.take(Instant::now(), false) else {
+        panic!("{queue:?}")
+    };
     assert!(matches!(put(&mut queue, first(), ""), Put::Here), "it is under way");
     assert!(matches!(put(&mut queue, command("a", 1, 8), ""), Put::Late(_)), "it is another's");
     assert!(matches!(put(&mut queue, command("a", 2, 9), ""), Put::Waiting));
