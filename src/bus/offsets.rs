@@ -1,10 +1,11 @@
 //! Which offset may be stored: the last of the settled prefix of each partition.
 //!
-//! Only what is not settled is remembered, so that a command that waits for long costs nothing for those behind it.
+//! Only what is not settled is remembered, as runs of offsets: a command that waits for long costs nothing for those behind
+//! it, and many that wait side by side cost as much as one.
 
 use super::Position;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Unsettled offsets by topic and partition. There are two topics, so the names are compared one after the other.
@@ -17,7 +18,8 @@ type Partitions = BTreeMap<i32, Partition>;
 
 #[derive(Debug, Default)]
 struct Partition {
-    unsettled: BTreeSet<i64>,
+    /// First and last offset of each run.
+    unsettled: BTreeMap<i64, i64>,
     /// The last that was handed out.
     last: i64,
 }
@@ -34,9 +36,7 @@ impl Offsets {
                 added
             }
         };
-        let partition = partitions.entry(position.partition).or_default();
-        partition.unsettled.insert(position.offset);
-        partition.last = position.offset;
+        partitions.entry(position.partition).or_default().read(position.offset);
     }
 
     /// Notes that these are settled. Returns the offsets to store, one of each partition whose settled prefix grew.
@@ -71,14 +71,37 @@ impl Offsets {
 }
 
 impl Partition {
-    fn settle(&mut self, offset: i64) -> Option<i64> {
-        if !self.unsettled.remove(&offset) {
-            return None;
+    fn read(&mut self, offset: i64) {
+        self.last = offset;
+        if let Some(mut run) = self.unsettled.last_entry()
+            && *run.get() + 1 == offset
+        {
+            *run.get_mut() = offset;
+        } else if self.run(offset).is_none() {
+            self.unsettled.insert(offset, offset);
         }
-        match self.unsettled.first() {
+    }
+
+    /// The run that an offset is in.
+    fn run(&self, offset: i64) -> Option<(i64, i64)> {
+        let (first, last) = self.unsettled.range(..=offset).next_back()?;
+        (offset <= *last).then_some((*first, *last))
+    }
+
+    fn settle(&mut self, offset: i64) -> Option<i64> {
+        let (first, last) = self.run(offset)?;
+        if first == offset {
+            self.unsettled.remove(&first);
+        } else {
+            self.unsettled.insert(first, offset - 1);
+        }
+        if offset < last {
+            self.unsettled.insert(offset + 1, last);
+        }
+        match self.unsettled.first_key_value() {
             None => Some(self.last),
             // Everything before the first that is not settled is.
-            Some(first) => (*first > offset).then(|| *first - 1),
+            Some((first, _)) => (*first > offset).then(|| *first - 1),
         }
     }
 }
@@ -90,6 +113,8 @@ fn find<'t>(topics: &'t mut [(Arc<str>, Partitions)], topic: &str) -> Option<&'t
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn at(offset: i64) -> Position {
         Position { topic: "commands".into(), partition: 0, offset }
@@ -135,6 +160,47 @@ mod tests {
         }
         assert_eq!(offsets.topics.lock()[0].1[&0].unsettled.len(), 1);
         assert_eq!(settle(&offsets, 5), Some(999));
+    }
+
+    #[test]
+    fn many_that_wait_side_by_side_are_remembered_as_one() {
+        let offsets = Offsets::default();
+        (0..1000).for_each(|offset| offsets.read(&at(offset)));
+        let runs = || offsets.topics.lock()[0].1[&0].unsettled.len();
+        assert_eq!(runs(), 1);
+        assert_eq!(settle(&offsets, 500), None);
+        assert_eq!(settle(&offsets, 999), None);
+        assert_eq!(runs(), 2);
+        assert_eq!(settle(&offsets, 0), Some(0));
+        assert_eq!(runs(), 2);
+    }
+
+    proptest! {
+        /// Against a set of offsets.
+        #[test]
+        fn runs_tell_what_a_set_of_offsets_tells(
+            gaps in prop::collection::vec(1..3_i64, 1..60),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..90),
+            again in any::<bool>(),
+        ) {
+            let mut partition = Partition::default();
+            let read: Vec<i64> =
+                gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
+            read.iter().for_each(|offset| partition.read(*offset));
+            if again {
+                // What is read twice is to be settled once.
+                read.iter().for_each(|offset| partition.read(*offset));
+            }
+            let (mut set, last) = (BTreeSet::from_iter(read.iter().copied()), *read.last().unwrap());
+            for index in order {
+                let offset = *index.get(&read);
+                let wanted = set.remove(&offset).then(|| match set.first() {
+                    None => Some(last),
+                    Some(first) => (*first > offset).then_some(*first - 1),
+                });
+                prop_assert_eq!(partition.settle(offset), wanted.flatten());
+            }
+        }
     }
 
     #[test]

@@ -19,8 +19,9 @@ const QUEUE: usize = 4096;
 /// What they may hold together, in units of 1 KiB; letters carry the commands they are about.
 const ROOM: u32 = 64 * 1024;
 const UNIT: usize = 1024;
-/// Most results are smaller.
+/// Most results are smaller, but for the commands that they name besides, each of which is smaller than this.
 const USUAL_BYTES: usize = 384;
+const NAMED_BYTES: usize = 128;
 /// Of a push id after its topic: most partitions and offsets are shorter.
 const PLACE_BYTES: usize = 24;
 const BATCH: usize = 2048;
@@ -145,7 +146,7 @@ fn record(topic: &Arc<str>, result: &PushResult) -> Option<Record> {
     let key = [&*result.channel, ":", &*result.shop, ":", &*result.object_id].concat();
     let mut headers = headers(&result.push_id, "push.result.v1", result.at, &result.object_id);
     headers.push(("outcome", result.outcome.as_str().into()));
-    let mut payload = Vec::with_capacity(USUAL_BYTES);
+    let mut payload = Vec::with_capacity(USUAL_BYTES + result.also.len() * NAMED_BYTES);
     serde_json::to_writer(&mut payload, result).ok()?;
     Some(Record { topic: Arc::clone(topic), key, payload, headers })
 }
@@ -173,7 +174,8 @@ fn depth(count: usize) -> i64 {
 /// Returns what Kafka did not take, in order.
 async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
     let (mut receipts, mut records) = (Vec::with_capacity(batch.len()), Vec::new());
-    let (mut left, mut settled) = (Vec::new(), Vec::with_capacity(batch.len()));
+    let positions = batch.iter().map(|receipt| receipt.positions.len()).sum();
+    let (mut left, mut settled) = (Vec::new(), Vec::with_capacity(positions));
     for mut receipt in batch {
         match receipt.record.take() {
             Some(record) => {

@@ -21,6 +21,26 @@ const LONGEST: Duration = Duration::from_millis(100);
 pub(super) struct Superseded {
     commands: Vec<Also>,
     positions: Vec<Position>,
+    /// How many there were the last time.
+    usual: usize,
+}
+
+impl Superseded {
+    fn add(&mut self, command: Also, position: Position) -> usize {
+        if self.commands.is_empty() {
+            self.commands.reserve(self.usual);
+            self.positions.reserve(self.usual);
+        }
+        self.commands.push(command);
+        self.positions.push(position);
+        self.commands.len()
+    }
+
+    /// Everything. Room is made anew when more comes: most shops are quiet most of the time.
+    fn take(&mut self) -> (Vec<Also>, Vec<Position>) {
+        self.usual = self.commands.len();
+        (std::mem::take(&mut self.commands), std::mem::take(&mut self.positions))
+    }
 }
 
 /// Gathers what commands replaced while they were read. For one reader.
@@ -91,18 +111,16 @@ impl Lane {
         let is_urgent = level.is_urgent();
         let position = level.position?;
         self.counters.count(Outcome::Superseded, is_urgent, seconds);
-        let mut superseded = self.superseded.lock();
-        superseded.commands.push(Also {
+        let command = Also {
             push_id: push_id(&position),
             object_id: level.told.sku_id,
             version: level.version,
-        });
-        superseded.positions.push(position);
-        Some(superseded.positions.len())
+        };
+        Some(self.superseded.lock().add(command, position))
     }
 
     async fn report_superseded(&self) {
-        let Superseded { commands, positions } = std::mem::take(&mut *self.superseded.lock());
+        let (commands, positions) = self.superseded.lock().take();
         let mut commands = commands.into_iter();
         let Some(first) = commands.next() else { return };
         let Also { push_id, object_id, version } = first;

@@ -210,21 +210,18 @@ impl Queue {
             Some(state) => state.newest,
             None => self.newest.get(sku).copied(),
         };
-        let waiting = state.and_then(|state| state.level.as_ref());
-        let waiting = waiting.and_then(|waiting| waiting.position.as_ref());
-        let busy = found.and_then(|id| self.under_way.get(&id));
-        let open = [waiting, busy];
-        // A partition that comes back is read again from what was settled.
-        if open.into_iter().flatten().any(|open| level.position.as_ref() == Some(open)) {
-            return Put::Here;
-        }
-        // An equal version may go again, unless the command of one is open. A level that is told once more has none, and
-        // settles nobody's.
-        let is_open = open.iter().any(Option::is_some);
-        let is_late =
-            known.is_some_and(|known| level.version < known || level.version == known && is_open);
-        if is_late {
-            return Put::Late(level);
+        if known.is_some_and(|known| level.version <= known) {
+            let waiting = state.and_then(|state| state.level.as_ref()?.position.as_ref());
+            let open = [waiting, found.and_then(|id| self.under_way.get(&id))];
+            // A partition that comes back is read again from what was settled.
+            if open.into_iter().flatten().any(|open| level.position.as_ref() == Some(open)) {
+                return Put::Here;
+            }
+            // An equal version may go again, unless the command of one is open. A level that is told once more has none, and
+            // settles nobody's.
+            if known != Some(level.version) || open.iter().any(Option::is_some) {
+                return Put::Late(level);
+            }
         }
         self.wait(found, level, group)
     }
