@@ -186,14 +186,14 @@ impl Carriers {
     }
 
     /// The canonical code of a carrier that the channel names by code or by name; its own word where none is known.
-    pub fn canonical(&self, word: &str) -> String {
+    pub fn canonical<'w>(&'w self, word: &'w str) -> &'w str {
         let carrier = find(word);
         let is_meant = |theirs: &str| {
             theirs == word || carrier.is_some_and(|carrier| carrier.company == Some(theirs))
         };
         let named = self.overrides.iter().find(|(_, theirs)| is_meant(theirs));
         let canonical = named.map(|(canonical, _)| canonical.as_str());
-        canonical.or_else(|| carrier.map(|carrier| carrier.code)).unwrap_or(word).to_owned()
+        canonical.or_else(|| carrier.map(|carrier| carrier.code)).unwrap_or(word)
     }
 
     /// Codes that differ least from a code.

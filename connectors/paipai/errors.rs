@@ -60,7 +60,7 @@ pub(super) fn judge(answer: &Record, meanings: &BTreeMap<String, Meaning>) -> Re
     if code == 0 {
         return Ok(());
     }
-    let text = answer.text("errorMessage").ok().flatten().unwrap_or_default();
+    let text = answer.cleaned("errorMessage").ok().flatten().unwrap_or_default();
     Err(error(code, &text, meanings))
 }
 

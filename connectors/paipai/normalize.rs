@@ -4,10 +4,9 @@ use super::wire::{Record, UNSET, needed};
 use super::{CHANNEL, amounts, words};
 use crate::contract::model::{
     Buyer, Extensions, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus, OrderType, Payment,
-    Personal, Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
+    Personal, Promotion, Seller, ShipTo, Shipment, Shipping, Text, Times, Timestamp,
 };
 use crate::contract::{Error, Result, Sealed};
-use std::borrow::Cow;
 
 /// Names of a deal's list of items: in the detail, and in some lists.
 const ITEMS: [&str; 2] = ["itemList", "itemListNew"];
@@ -98,12 +97,12 @@ pub(super) fn order(deal: &Record, uin: &str) -> Result<Order> {
         extensions.insert("freight".to_owned(), freight.0.to_string().into());
     }
     let order = Order {
-        channel: CHANNEL.to_owned(),
+        channel: Text::new_static(CHANNEL),
         shop: None,
         order_id: OrderId::try_new(code).map_err(|error| error.at("dealCode"))?,
         order_type: if is_cod { OrderType::CashOnDelivery } else { OrderType::Normal },
         status,
-        channel_status: state.to_owned(),
+        channel_status: state.into(),
         times: Times {
             created: needed(deal.time("createTime")?, "createTime")?,
             paid,
@@ -117,7 +116,7 @@ pub(super) fn order(deal: &Record, uin: &str) -> Result<Order> {
             message: deal.text("buyerRemark")?.map(Sealed::new),
         },
         ship_to: ship_to(deal)?,
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amounts,
         lines,
         promotions: promotions(deal)?,
@@ -132,7 +131,7 @@ pub(super) fn order(deal: &Record, uin: &str) -> Result<Order> {
             method: deal.text("transportType")?,
             cash_on_delivery: is_cod,
             holds: words::is_held(status)
-                .then(|| Hold { reason: state.to_owned() })
+                .then(|| Hold { reason: state.into() })
                 .into_iter()
                 .collect(),
         },
@@ -174,14 +173,14 @@ fn lines(deal: &Record) -> Result<Vec<Line>> {
 }
 
 /// The ids and units of a deal's lines.
-pub(super) fn units(deal: &Record) -> Result<Vec<(String, u32)>> {
+pub(super) fn units(deal: &Record) -> Result<Vec<(Text, u32)>> {
     Ok(lines(deal)?.into_iter().map(|line| (line.line_id, line.quantity)).collect())
 }
 
 fn line(item: &Record) -> Result<Line> {
     let amounts = amounts::of_line(item)?;
-    let product_id = item.id("itemCode")?.map(str::to_owned);
-    let sku_id = item.id("skuId")?.map(str::to_owned);
+    let product_id = item.id("itemCode")?.map(Text::from);
+    let sku_id = item.id("skuId")?.map(Text::from);
     let mut extensions = rest(item, is_known_of_an_item);
     let listing_code = item.text("itemLocalCode")?;
     // A listing without variants has one code, its own.
@@ -201,7 +200,7 @@ fn line(item: &Record) -> Result<Line> {
         extensions.insert("refundState".to_owned(), refund.into());
     }
     Ok(Line {
-        line_id: needed(item.id("dealSubCode")?, "dealSubCode")?.to_owned(),
+        line_id: needed(item.id("dealSubCode")?, "dealSubCode")?.into(),
         product_id,
         sku_id,
         merchant_sku,
@@ -214,7 +213,7 @@ fn line(item: &Record) -> Result<Line> {
         payable: amounts.payable,
         purchase_payable: None,
         status: word.map(|word| words::order_status(word, true, false)),
-        channel_status: word.map(str::to_owned),
+        channel_status: word.map(Text::from),
         refund_status: (!refund.is_empty()).then(|| words::refund_status(refund, false)),
         refund_id: None,
         gift: false,
@@ -224,7 +223,7 @@ fn line(item: &Record) -> Result<Line> {
 
 /// The address is one line, its parts apart by blanks: province, city, perhaps a district, the rest.
 fn ship_to(deal: &Record) -> Result<ShipTo> {
-    let personal = |name| Ok::<_, Error>(deal.text(name)?.map(Personal::plain_or_masked));
+    let personal = |name| Ok::<_, Error>(deal.cleaned(name)?.map(Personal::plain_or_masked));
     let address = deal.cleaned("receiverAddress")?.unwrap_or_default();
     let mut words = address.split_whitespace();
     let (province, city, district, rest) = match (words.next(), words.next(), words.next()) {
@@ -251,9 +250,9 @@ fn ship_to(deal: &Record) -> Result<ShipTo> {
         mobile: personal("receiverMobile")?,
         phone: personal("receiverPhone")?,
         country: None,
-        province: province.map(str::to_owned),
-        city: city.map(str::to_owned),
-        district: district.map(str::to_owned),
+        province: province.map(Text::from),
+        city: city.map(Text::from),
+        district: district.map(Text::from),
         town: None,
         address: (!rest.is_empty()).then(|| Personal::plain_or_masked(rest)),
         zip: deal.text("receiverPostcode")?,
@@ -265,7 +264,7 @@ fn promotions(deal: &Record) -> Result<Vec<Promotion>> {
     let coupon = deal.fen("couponFee")?.filter(|fee| *fee != Minor::ZERO);
     let promotion = |fee: Minor| Promotion {
         id: None,
-        name: "couponFee".to_owned(),
+        name: Text::new_static("couponFee"),
         discount: Minor(fee.0.saturating_abs()),
         payer: None,
         line_id: None,
@@ -280,8 +279,8 @@ fn payments(deal: &Record, is_paid: bool) -> Result<Vec<Payment>> {
     if !is_paid {
         return Ok(Vec::new());
     }
-    let method = method.map_or_else(|| "UNKNOW".to_owned(), Cow::into_owned);
-    Ok(vec![Payment { method, number: number.map(str::to_owned), amount }])
+    let method = method.map_or(Text::new_static("UNKNOW"), Text::from);
+    Ok(vec![Payment { method, number: number.map(Text::from), amount }])
 }
 
 fn invoice(deal: &Record) -> Result<Option<Invoice>> {

@@ -2,7 +2,7 @@
 
 use super::wire::{Record, needed};
 use super::{CHANNEL, normalize, words};
-use crate::contract::model::{OrderId, Refund, RefundId, RefundKind, Timestamp};
+use crate::contract::model::{OrderId, Refund, RefundId, RefundKind, Text, Timestamp};
 use crate::contract::{Error, Result};
 
 /// The refund's id is the deal's and its own: one is found only by the other.
@@ -44,16 +44,16 @@ pub(super) fn refund(deal: &str, refund: &Record) -> Result<Refund> {
         _ => RefundKind::Unknown,
     };
     Ok(Refund {
-        channel: CHANNEL.to_owned(),
+        channel: Text::new_static(CHANNEL),
         shop: None,
         refund_id,
         order_id: OrderId::try_new(deal).map_err(|error| error.at("dealCode"))?,
-        line_id: refund.id("dealSubCode")?.map(str::to_owned),
+        line_id: refund.id("dealSubCode")?.map(Text::from),
         status: words::refund_status(state, was_refused),
-        channel_status: state.to_owned(),
+        channel_status: state.into(),
         kind,
         phase: None,
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amount: needed(refund.fen("refundToBuyer")?, "refundToBuyer")?,
         quantity: refund.whole("refundToBuyerNum")?.filter(|units| *units != 0),
         reason: refund.text("refundReasonDesc")?,
@@ -88,7 +88,7 @@ fn is_known(name: &str) -> bool {
 /// What the buyer sent back and by whom is one free text, so it is kept as it is said.
 fn extensions(refund: &Record) -> crate::contract::model::Extensions {
     let mut kept = normalize::rest(refund, is_known);
-    if let Ok(Some(way)) = refund.text("buyerConsignmentWuliu") {
+    if let Ok(Some(way)) = refund.cleaned("buyerConsignmentWuliu") {
         kept.insert("buyerConsignmentWuliu".to_owned(), way.into());
     }
     kept

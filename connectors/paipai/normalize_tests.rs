@@ -7,7 +7,7 @@ use super::wire::Record;
 use super::{Charset, body, normalize, normalize_refund, words};
 use crate::contract::Result;
 use crate::contract::model::{
-    Minor, Order, OrderStatus, OrderType, Refund, RefundKind, RefundStatus,
+    Minor, Order, OrderStatus, OrderType, Refund, RefundKind, RefundStatus, Text,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -225,7 +225,7 @@ fn states_are_canonical_and_an_unknown_one_holds_the_order() {
 fn an_address_is_taken_apart_only_where_its_shape_is_known() {
     let parts = |address: &str| {
         let to = changed(json!({ "receiverAddress": address })).unwrap().ship_to;
-        let rest = to.address.map(|rest| rest.value.expose().clone());
+        let rest = to.address.map(|rest| Text::from(rest.value.expose()));
         [to.province, to.city, to.district, rest].map(Option::unwrap_or_default)
     };
     assert_eq!(parts("北京 北京市 海淀区 样例路1号"), ["北京", "北京市", "海淀区", "样例路1号"]);

@@ -125,7 +125,7 @@ async fn a_parcel_holds_all_of_a_deal_or_is_refused() {
     let order = desk.create(3);
     let Event::Order(read) = desk.read(&order).await.unwrap() else { panic!("not an order") };
     let line = |index: usize, quantity: u32| WaybillLine {
-        line_id: read.lines[index].line_id.clone(),
+        line_id: read.lines[index].line_id.to_string(),
         quantity,
     };
     let with = |lines: Vec<WaybillLine>| Waybill { lines, ..parcel(&order, "SF1234567890") };

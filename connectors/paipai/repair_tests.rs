@@ -21,10 +21,10 @@ fn the_four_known_breakages_are_repaired() {
     assert_eq!(text("{\"a\":\"x,}\",\"b\":[{\"c\":1,} , ],\n}", "a"), "x,}");
     let half = b"{\"buyerName\" : \"\xd0\xa1\xc3\",\"errorCode\":0}";
     let read = body::read(Charset::Gbk, half).unwrap();
-    assert_eq!(read.text("buyerName").unwrap().as_deref(), Some("小"));
+    assert_eq!(read.cleaned("buyerName").unwrap().as_deref(), Some("小"));
     let half = b"<r><buyerName>\xd0\xa1\xc3</buyerName><errorCode>0</errorCode></r>";
     let read = body::read(Charset::Gbk, half).unwrap();
-    assert_eq!(read.text("buyerName").unwrap().as_deref(), Some("小"));
+    assert_eq!(read.cleaned("buyerName").unwrap().as_deref(), Some("小"));
 }
 
 #[test]
@@ -83,10 +83,13 @@ fn one_charset_is_not_read_as_the_other() {
     let utf8 = "{\"a\":\"小明\"}".as_bytes();
     assert_eq!(body::read(Charset::Utf8, gbk).err().unwrap().kind(), ErrorKind::Malformed);
     assert_eq!(body::read(Charset::Gbk, utf8).err().unwrap().kind(), ErrorKind::Malformed);
-    assert_eq!(body::read(Charset::Gbk, gbk).unwrap().text("a").unwrap().as_deref(), Some("中通"));
+    assert_eq!(
+        body::read(Charset::Gbk, gbk).unwrap().cleaned("a").unwrap().as_deref(),
+        Some("中通")
+    );
     let declared = "<?xml version=\"1.0\" encoding=\"utf-8\"?><r><a>圆通</a></r>";
     let read = body::read(Charset::Gbk, declared.as_bytes()).unwrap();
-    assert_eq!(read.text("a").unwrap().as_deref(), Some("圆通"));
+    assert_eq!(read.cleaned("a").unwrap().as_deref(), Some("圆通"));
 }
 
 #[test]

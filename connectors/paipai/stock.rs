@@ -94,7 +94,7 @@ fn shown(listing: &Record) -> Result<BTreeMap<String, u32>> {
     let mut stocks = listing.records("stockList")?;
     if stocks.is_empty() {
         // A list inside a text, as it is documented, or the list itself, as a program reads it.
-        stocks = match listing.text(NEWER) {
+        stocks = match listing.cleaned(NEWER) {
             Ok(Some(text)) => {
                 let text = format!("{{\"errorCode\":0,\"{NEWER}\":{text}}}");
                 body::read(Charset::Utf8, text.as_bytes())?.records(NEWER)?
@@ -174,7 +174,7 @@ impl Paipai {
             Ok(records.find(|stock| stock.id("skuId").ok().flatten() == Some(&level.sku_id)))
         };
         if let Some(failed) = of_level("failList")? {
-            let text = failed.text("errorMsg")?.unwrap_or_default();
+            let text = failed.cleaned("errorMsg")?.unwrap_or_default();
             let code = failed.whole("errorCode")?.unwrap_or_default();
             return Err(error(code, &text, &self.errors));
         }

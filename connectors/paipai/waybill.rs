@@ -53,8 +53,9 @@ impl WaybillSink for Paipai {
         if number.is_none() && at.is_none() {
             return Ok(Vec::new());
         }
-        let carrier = deal.text("wuliuCompany")?.filter(|name| name != NO_PARCEL);
-        let carrier = carrier.map(|name| self.carriers.canonical(&name)).unwrap_or_default();
+        let carrier = deal.cleaned("wuliuCompany")?.filter(|name| name != NO_PARCEL);
+        let carrier =
+            carrier.map(|name| self.carriers.canonical(&name).to_owned()).unwrap_or_default();
         Ok(vec![Shipped { carrier, number: number.unwrap_or_default(), at }])
     }
 }
@@ -87,7 +88,7 @@ impl Paipai {
 
 /// Whether the deal is shipped as the waybill says; one that is shipped otherwise is an error.
 fn is_done(deal: &Record, waybill: &Waybill) -> Result<bool> {
-    let there = deal.text("wuliuCode")?;
+    let there = deal.cleaned("wuliuCode")?;
     if there.is_none() && deal.time("sellerConsignmentTime")?.is_none() {
         return Ok(false);
     }

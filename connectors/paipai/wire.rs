@@ -98,8 +98,8 @@ impl Record {
     }
 
     /// Text, without the control characters that come with some.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.cleaned(name)?.map(Cow::into_owned))
+    pub(super) fn text<T: for<'t> From<&'t str>>(&self, name: &str) -> Result<Option<T>> {
+        Ok(self.cleaned(name)?.map(|text| T::from(&text)))
     }
 
     /// The same, where it may not be needed.

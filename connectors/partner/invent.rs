@@ -4,8 +4,9 @@ use crate::contract::Sealed;
 use crate::contract::model::{
     Amounts, Buyer, Line, Minor, Order, OrderId, OrderStatus, OrderType, Payment, Personal,
     PersonalForm, Promotion, Refund, RefundId, RefundKind, RefundStatus, Seller, ShipTo, Shipping,
-    ShopId, Times, Timestamp,
+    ShopId, Text, Times, Timestamp,
 };
+use smol_str::{ToSmolStr, format_smolstr};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -78,8 +79,8 @@ pub(super) fn order(shop: &ShopId, seed: u64, now: Timestamp) -> Order {
     let payable = Minor(goods.0 - discount.0 + freight.0);
     let promotions = (discount > Minor::ZERO)
         .then(|| Promotion {
-            id: Some(format!("promo-{}", dice.below(100))),
-            name: "满减".to_owned(),
+            id: Some(format_smolstr!("promo-{}", dice.below(100))),
+            name: Text::new_static("满减"),
             discount,
             payer: None,
             line_id: None,
@@ -88,17 +89,17 @@ pub(super) fn order(shop: &ShopId, seed: u64, now: Timestamp) -> Order {
         .into_iter()
         .collect();
     let payment = Payment {
-        method: "alipay".to_owned(),
-        number: Some(dice.roll().to_string()),
+        method: Text::new_static("alipay"),
+        number: Some(dice.roll().to_smolstr()),
         amount: Some(payable),
     };
     Order {
-        channel: String::new(),
+        channel: Text::default(),
         shop: Some(shop.clone()),
         order_id: order_id_of(order_id),
         order_type: OrderType::Distribution,
         status: OrderStatus::AwaitingShipment,
-        channel_status: "paid".to_owned(),
+        channel_status: Text::new_static("paid"),
         times: Times {
             created: now.minus(Duration::from_secs(30)),
             paid: Some(now.minus(Duration::from_secs(5))),
@@ -108,7 +109,7 @@ pub(super) fn order(shop: &ShopId, seed: u64, now: Timestamp) -> Order {
         },
         buyer: buyer(&mut dice),
         ship_to: ship_to(&mut dice),
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amounts: Amounts { goods, discount, freight, payable, paid: payable, ..Amounts::default() },
         lines,
         promotions,
@@ -116,7 +117,7 @@ pub(super) fn order(shop: &ShopId, seed: u64, now: Timestamp) -> Order {
         fees: Vec::new(),
         invoice: None,
         seller: Seller::default(),
-        shipping: Shipping { method: Some("express".to_owned()), ..Shipping::default() },
+        shipping: Shipping { method: Some(Text::new_static("express")), ..Shipping::default() },
         distribution: None,
         shipments: Vec::new(),
         extensions: BTreeMap::new(),
@@ -132,12 +133,12 @@ fn line(dice: &mut Dice, line_id: u64) -> Line {
     let gross = unit_price.0 * i64::from(quantity);
     let discount = if dice.below(3) == 0 { Minor(gross / 10) } else { Minor::ZERO };
     Line {
-        line_id: line_id.to_string(),
-        product_id: Some(format!("P{}", sku / 4)),
-        sku_id: Some(sku_id(sku)),
-        merchant_sku: Some(format!("M-{sku:04}")),
-        title: title.to_owned(),
-        properties: Some(properties.to_owned()),
+        line_id: line_id.to_smolstr(),
+        product_id: Some(format_smolstr!("P{}", sku / 4)),
+        sku_id: Some(sku_id(sku).into()),
+        merchant_sku: Some(format_smolstr!("M-{sku:04}")),
+        title: Text::new_static(title),
+        properties: Some(Text::new_static(properties)),
         quantity,
         unit_price,
         discount,
@@ -145,7 +146,7 @@ fn line(dice: &mut Dice, line_id: u64) -> Line {
         payable: Minor(gross - discount.0),
         purchase_payable: None,
         status: Some(OrderStatus::AwaitingShipment),
-        channel_status: Some("paid".to_owned()),
+        channel_status: Some(Text::new_static("paid")),
         refund_status: None,
         refund_id: None,
         gift,
@@ -155,7 +156,7 @@ fn line(dice: &mut Dice, line_id: u64) -> Line {
 
 fn buyer(dice: &mut Dice) -> Buyer {
     Buyer {
-        open_id: Some(format!("ou_{:016x}", dice.roll())),
+        open_id: Some(format_smolstr!("ou_{:016x}", dice.roll())),
         nick: Some(Sealed::new(format!("buyer_{}", dice.below(1000)))),
         message: (dice.below(4) == 0).then(|| Sealed::new("请尽快发货".to_owned())),
     }
@@ -168,11 +169,11 @@ fn ship_to(dice: &mut Dice) -> ShipTo {
         name: plain(dice.pick(&NAMES, "某人").to_owned()),
         // 100 opens no mobile number, so nobody can be called by it.
         mobile: plain(format!("100{:08}", dice.below(100_000_000))),
-        province: Some(province.to_owned()),
-        city: Some(city.to_owned()),
-        district: Some(district.to_owned()),
+        province: Some(Text::new_static(province)),
+        city: Some(Text::new_static(city)),
+        district: Some(Text::new_static(district)),
         address: plain(format!("示例路 {} 号", 1 + dice.below(999))),
-        zip: Some("000000".to_owned()),
+        zip: Some(Text::new_static("000000")),
         ..ShipTo::default()
     }
 }
@@ -190,19 +191,19 @@ pub(super) fn edit(order: &mut Order, now: Timestamp) {
 pub(super) fn refund(order_id: &OrderId, order: Option<&Order>, now: Timestamp) -> Refund {
     let line = order.and_then(|order| order.lines.first());
     Refund {
-        channel: String::new(),
+        channel: Text::default(),
         shop: order.and_then(|order| order.shop.clone()),
         refund_id: refund_id_of(order_id),
         order_id: order_id.clone(),
         line_id: line.map(|line| line.line_id.clone()),
         status: RefundStatus::Requested,
-        channel_status: "requested".to_owned(),
+        channel_status: Text::new_static("requested"),
         kind: RefundKind::MoneyOnly,
         phase: None,
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amount: line.map(|line| line.payable).unwrap_or_default(),
         quantity: line.map(|line| i64::from(line.quantity)),
-        reason: Some("不想要了".to_owned()),
+        reason: Some(Text::new_static("不想要了")),
         line_status: line.and_then(|line| line.status),
         return_carrier: None,
         return_number: None,

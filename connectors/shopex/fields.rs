@@ -145,9 +145,9 @@ impl<'a> Fields<'a> {
         self.find(name).map(|field| &*field.value)
     }
 
-    /// Text, where there is any, as a string.
-    pub(super) fn owned(&self, name: &str) -> Option<String> {
-        self.text(name).map(str::to_owned)
+    /// Text, where there is any, to keep.
+    pub(super) fn owned<T: for<'t> From<&'t str>>(&self, name: &str) -> Option<T> {
+        self.text(name).map(T::from)
     }
 
     /// The first of several names that has a text.

@@ -7,10 +7,11 @@ use super::fields::Fields;
 use super::{amounts, words};
 use crate::contract::model::{
     Amounts, Buyer, Invoice, Line, Minor, Order, OrderStatus, OrderType, Payment, Personal,
-    Promotion, Seller, ShipTo, Shipment, Shipping, Times, Timestamp,
+    Promotion, Seller, ShipTo, Shipment, Shipping, Text, Times, Timestamp,
 };
 use crate::contract::parts::Parts;
 use crate::contract::{Error, Result, Sealed};
+use smol_str::format_smolstr;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -144,12 +145,12 @@ pub(super) fn order(trade: &Fields<'_>, dialect: &Dialect) -> Result<Order> {
     let (payments, paid) = payments(trade)?;
     let order_type = if is_cod { OrderType::CashOnDelivery } else { OrderType::Normal };
     Ok(Order {
-        channel: dialect.channel.to_owned(),
+        channel: Text::new_static(dialect.channel),
         shop: None,
         order_id: trade.order_id("tid")?,
         order_type,
         status,
-        channel_status: words.join("/"),
+        channel_status: words.join("/").into(),
         times: Times {
             created: required(trade, "created")?,
             paid: trade.when("pay_time")?.or(paid),
@@ -163,7 +164,7 @@ pub(super) fn order(trade: &Fields<'_>, dialect: &Dialect) -> Result<Order> {
             message: trade.owned("buyer_memo").map(Sealed::new),
         },
         ship_to: ship_to(trade),
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amounts: (dialect.amounts)(trade)?,
         lines,
         promotions: promotions(trade)?,
@@ -230,27 +231,27 @@ pub(super) fn object_items<'o>(object: &'o Fields<'_>) -> Result<Vec<Fields<'o>>
 }
 
 /// Id of an item. The shop numbers objects only: the first item has the object's id, the others a SKU behind it.
-pub(super) fn line_id(object: &Fields<'_>, item: &Fields<'_>, at: usize) -> Result<String> {
+pub(super) fn line_id(object: &Fields<'_>, item: &Fields<'_>, at: usize) -> Result<Text> {
     // Shops of the same family that number nothing.
-    let Some(oid) = object.text("oid") else { return Ok(item.required("bn")?.to_owned()) };
+    let Some(oid) = object.text("oid") else { return Ok(item.required("bn")?.into()) };
     if at == 0 {
-        return Ok(oid.to_owned());
+        return Ok(oid.into());
     }
     let sku = item.first(&["sku_id", "bn"]).unwrap_or_default();
-    Ok(format!("{oid}-{sku}"))
+    Ok(format_smolstr!("{oid}-{sku}"))
 }
 
 /// Keeps the ids of an order's lines apart. Shops that number no lines name them by their SKU, which an order may hold
 /// twice: bought, and as a gift.
 #[derive(Default)]
-pub(super) struct LineIds(BTreeMap<String, u32>);
+pub(super) struct LineIds(BTreeMap<Text, u32>);
 
 impl LineIds {
     /// The id, or the id with a number behind it where it was there before.
-    pub(super) fn own(&mut self, id: String) -> String {
+    pub(super) fn own(&mut self, id: Text) -> Text {
         let times = self.0.entry(id.clone()).or_default();
         *times += 1;
-        if *times == 1 { id } else { format!("{id}#{times}") }
+        if *times == 1 { id } else { format_smolstr!("{id}#{times}") }
     }
 }
 
@@ -265,9 +266,9 @@ fn line(object: &Fields<'_>, item: &Fields<'_>, at: usize, status: OrderStatus) 
     if let Some(kind) = object.text("type").filter(|kind| *kind != "goods") {
         extensions.insert("object_type".to_owned(), kind.into());
         extensions
-            .extend(object.owned("title").map(|name| ("object_title".to_owned(), name.into())));
+            .extend(object.text("title").map(|name| ("object_title".to_owned(), name.into())));
     }
-    let bn = item.owned("bn");
+    let bn: Option<Text> = item.owned("bn");
     Ok(Line {
         line_id: line_id(object, item, at)?,
         product_id: item.owned("iid"),
@@ -282,7 +283,7 @@ fn line(object: &Fields<'_>, item: &Fields<'_>, at: usize, status: OrderStatus) 
         payable: amounts.payable,
         purchase_payable: None,
         status: Some(words::line_status(status, word, quantity, sent)),
-        channel_status: Some(word.to_owned()).filter(|word| !word.is_empty()),
+        channel_status: Some(word).filter(|word| !word.is_empty()).map(Text::from),
         refund_status: None,
         refund_id: None,
         gift: is_gift,
@@ -291,7 +292,7 @@ fn line(object: &Fields<'_>, item: &Fields<'_>, at: usize, status: OrderStatus) 
 }
 
 fn ship_to(trade: &Fields<'_>) -> ShipTo {
-    let personal = |name| trade.owned(name).map(Personal::plain_or_masked);
+    let personal = |name| trade.text(name).map(Personal::plain_or_masked);
     ShipTo {
         name: personal("receiver_name"),
         mobile: personal("receiver_mobile"),
@@ -319,7 +320,7 @@ fn payments(trade: &Fields<'_>) -> Result<(Vec<Payment>, Option<Timestamp>)> {
         paid = paid.max(payment.when("t_end").map_err(within)?);
         let method = payment.first(&["payment_code", "payment_name", "pay_type"]);
         payments.push(Payment {
-            method: method.unwrap_or_default().to_owned(),
+            method: method.unwrap_or_default().into(),
             number: payment.owned("outer_no"),
             amount: payment.yuan("pay_fee").map_err(within)?,
         });
@@ -332,7 +333,7 @@ fn promotions(trade: &Fields<'_>) -> Result<Vec<Promotion>> {
     for (index, detail) in trade.list("promotion_details", "promotion_detail")?.iter().enumerate() {
         let within = |error: Error| error.within(&format!("promotion_details[{index}]"));
         let discount = detail.yuan_or_zero("promotion_fee").map_err(within)?;
-        let name = detail.owned("promotion_name").unwrap_or_default();
+        let name: Text = detail.owned("promotion_name").unwrap_or_default();
         if name.is_empty() && discount == Minor::ZERO {
             // How ECShop says that there is none.
             continue;
@@ -355,8 +356,8 @@ pub(super) fn shipments(trade: &Fields<'_>) -> Vec<Shipment> {
     let numbers = trade.text("logistics_no").unwrap_or_default();
     let numbers = numbers.split("<br>").flat_map(|part| part.split(',')).map(str::trim);
     let parcel = |number: &str| Shipment {
-        carrier: carrier.to_owned(),
-        number: number.to_owned(),
+        carrier: carrier.into(),
+        number: number.into(),
         line_ids: Vec::new(),
         at: None,
     };

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::normalize::{Dialect, required};
 use super::words;
 use crate::contract::Result;
-use crate::contract::model::{Minor, Refund, RefundId, RefundKind, RefundStatus, Timestamp};
+use crate::contract::model::{Minor, Refund, RefundId, RefundKind, RefundStatus, Text, Timestamp};
 
 /// Fields that go into the event besides those that have a place of their own.
 const KEPT: &[&str] = &[
@@ -68,7 +68,7 @@ fn of_record(
     modified: Timestamp,
 ) -> Result<Refund> {
     Ok(Refund {
-        channel: dialect.channel.to_owned(),
+        channel: Text::new_static(dialect.channel),
         shop: None,
         refund_id: RefundId::try_new(record.required(id)?).map_err(|error| error.at(id))?,
         order_id: record.order_id("tid")?,
@@ -77,7 +77,7 @@ fn of_record(
         channel_status: record.owned("status").unwrap_or_default(),
         kind,
         phase: None,
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amount: Minor::ZERO,
         quantity: None,
         reason: record.owned("reason"),

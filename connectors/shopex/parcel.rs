@@ -3,7 +3,7 @@
 use super::CHANNEL;
 use super::fields::Fields;
 use super::normalize::{LineIds, line_id, object_items};
-use crate::contract::model::{Waybill, WaybillAction, WaybillLine};
+use crate::contract::model::{Text, Waybill, WaybillAction, WaybillLine};
 use crate::contract::{Error, ErrorKind, EventId, Result, Session, carriers};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn step(session: &Session<'_>, waybill: &Waybill, name: &str) -> EventId {
 
 /// A SKU of the order.
 pub(super) struct Item {
-    pub(super) line_id: String,
+    pub(super) line_id: Text,
     pub(super) bn: String,
     pub(super) name: String,
     pub(super) is_gift: bool,

@@ -291,7 +291,7 @@ async fn parcels_of_single_lines_ship_what_is_in_them() {
             tried += 1;
             let mut part = waybill(&id, "SF1000000000011");
             part.lines =
-                vec![WaybillLine { line_id: first.line_id.clone(), quantity: first.quantity }];
+                vec![WaybillLine { line_id: first.line_id.to_string(), quantity: first.quantity }];
             desk.ship(&part).await.unwrap();
             let rest = waybill(&id, "SF1000000000012");
             desk.ship(&rest).await.unwrap();

@@ -5,7 +5,7 @@ use super::scalars::{Id, Switch, Text, When};
 use super::wire::{PromotionDetail, Raw, SubOrder, Trade, items, object};
 use super::{amounts, rest, settlement, words};
 use crate::contract::model::{
-    Buyer, Distribution, Extensions, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus,
+    self, Buyer, Distribution, Extensions, Hold, Invoice, Line, Minor, Order, OrderId, OrderStatus,
     OrderType, Payment, Personal, PersonalForm, Promotion, Seller, ShipTo, Shipment, Shipping,
     Times, Timestamp,
 };
@@ -51,12 +51,12 @@ pub(super) fn trade<'a, S: List<'a, SubOrder<'a>>>(
     let mut promotions = promotions(&trade, &mut extensions)?;
     promotions.extend(settlement::subsidy(&mut extensions));
     Ok(Order {
-        channel: super::CHANNEL.to_owned(),
+        channel: model::Text::new_static(super::CHANNEL),
         shop: None,
         order_id: OrderId::try_new(trade.tid.0).map_err(|error| error.at("tid"))?,
         order_type,
         status,
-        channel_status: (*trade.status.0).to_owned(),
+        channel_status: (*trade.status.0).into(),
         times: Times {
             created: required(trade.created, "created")?,
             paid,
@@ -70,7 +70,7 @@ pub(super) fn trade<'a, S: List<'a, SubOrder<'a>>>(
             message: owned(trade.buyer_message.as_ref()).map(Sealed::new),
         },
         ship_to: ship_to(&trade),
-        currency: "CNY".to_owned(),
+        currency: model::Text::new_static("CNY"),
         payments: payments(&trade, amounts.paid),
         fees,
         amounts,
@@ -138,7 +138,7 @@ fn line(sub: &SubOrder<'_>, rest: Rest<'_>) -> Result<Line> {
     if let Some(code) = outer_iid {
         extensions.insert("outer_iid".to_owned(), code.into());
     }
-    let sku_id = id(sub.sku_id);
+    let sku_id: Option<model::Text> = id(sub.sku_id);
     // A listing without variants has one code, its own.
     let merchant_sku =
         text(sub.outer_sku_id.as_ref()).or_else(|| outer_iid.filter(|_| sku_id.is_none()));
@@ -151,10 +151,10 @@ fn line(sub: &SubOrder<'_>, rest: Rest<'_>) -> Result<Line> {
         return Err(Error::malformed("expected an id, as a whole number or as text").at("oid"));
     }
     Ok(Line {
-        line_id: sub.oid.0.to_owned(),
+        line_id: sub.oid.0.into(),
         product_id: id(sub.num_iid),
         sku_id,
-        merchant_sku: merchant_sku.map(str::to_owned),
+        merchant_sku: merchant_sku.map(Into::into),
         title: owned(sub.title.as_ref()).unwrap_or_default(),
         properties: owned(sub.sku_properties_name.as_ref()),
         quantity: u32::try_from(sub.num.0)
@@ -165,7 +165,7 @@ fn line(sub: &SubOrder<'_>, rest: Rest<'_>) -> Result<Line> {
         payable: amounts.payable,
         purchase_payable: None,
         status: word.map(words::order_status),
-        channel_status: word.map(str::to_owned),
+        channel_status: word.map(Into::into),
         refund_status: refund.map(words::refund_status),
         refund_id: id(sub.refund_id),
         gift: is_on(sub.is_free_gift),
@@ -200,7 +200,7 @@ fn holds<S>(trade: &Trade<'_, S>) -> Vec<Hold> {
     by_status
         .into_iter()
         .chain(by_switch)
-        .map(|reason| Hold { reason: reason.to_owned() })
+        .map(|reason| Hold { reason: model::Text::new_static(reason) })
         .collect()
 }
 
@@ -225,7 +225,7 @@ fn ship_to<S>(trade: &Trade<'_, S>) -> ShipTo {
         town: owned(trade.receiver_town.as_ref()),
         address: personal(&trade.receiver_address),
         zip: owned(trade.receiver_zip.as_ref()),
-        oaid: owned(trade.oaid.as_ref()).map(|id| Personal::new(PersonalForm::Token, id)),
+        oaid: text(trade.oaid.as_ref()).map(|id| Personal::new(PersonalForm::Token, id)),
     }
 }
 
@@ -238,9 +238,9 @@ fn promotions<S>(trade: &Trade<'_, S>, extensions: &mut Extensions) -> Result<Ve
     let promotions = list.each(path, items, |read: WithRest<'_, PromotionDetail<'_>>| {
         let detail = read.known;
         let mut other = rest::kept(read.rest)?;
-        let id = owned(detail.promotion_id.as_ref());
+        let id: Option<model::Text> = owned(detail.promotion_id.as_ref());
         if !other.is_empty() {
-            other.extend(id.clone().map(|id| ("promotion_id".to_owned(), id.into())));
+            other.extend(id.as_ref().map(|id| ("promotion_id".to_owned(), id.as_str().into())));
             others.push(Value::Object(other.into_iter().collect()));
         }
         Ok(Promotion {
@@ -248,7 +248,7 @@ fn promotions<S>(trade: &Trade<'_, S>, extensions: &mut Extensions) -> Result<Ve
             name: owned(detail.promotion_name.as_ref()).unwrap_or_default(),
             discount: detail.discount_fee.map_or(Minor::ZERO, |fee| fee.0),
             payer: None,
-            line_id: detail.id.filter(|id| *id != trade.tid).map(|id| id.0.to_owned()),
+            line_id: detail.id.filter(|id| *id != trade.tid).map(|id| id.0.into()),
             description: owned(detail.promotion_desc.as_ref()),
         })
     })?;
@@ -260,8 +260,11 @@ fn promotions<S>(trade: &Trade<'_, S>, extensions: &mut Extensions) -> Result<Ve
 
 fn payments<S>(trade: &Trade<'_, S>, paid: Minor) -> Vec<Payment> {
     let number = owned(trade.alipay_no.as_ref()).filter(|_| paid != Minor::ZERO);
-    let payment =
-        |number| Payment { method: "alipay".to_owned(), number: Some(number), amount: Some(paid) };
+    let payment = |number| Payment {
+        method: model::Text::new_static("alipay"),
+        number: Some(number),
+        amount: Some(paid),
+    };
     number.map(payment).into_iter().collect()
 }
 
@@ -272,25 +275,25 @@ fn invoice<S>(trade: &Trade<'_, S>) -> Option<Invoice> {
 }
 
 /// Adds what a sub-order says of its parcel.
-fn ship(shipments: &mut Vec<Shipment>, sub: &SubOrder<'_>, line_id: &str) {
+fn ship(shipments: &mut Vec<Shipment>, sub: &SubOrder<'_>, line_id: &model::Text) {
     let Some(number) = text(sub.invoice_no.as_ref()) else { return };
     let carrier = text(sub.logistics_company.as_ref()).unwrap_or_default();
     let same = |parcel: &&mut Shipment| parcel.number == number && parcel.carrier == carrier;
     if let Some(parcel) = shipments.iter_mut().find(same) {
-        parcel.line_ids.push(line_id.to_owned());
+        parcel.line_ids.push(line_id.clone());
         return;
     }
     shipments.push(Shipment {
-        carrier: carrier.to_owned(),
-        number: number.to_owned(),
-        line_ids: vec![line_id.to_owned()],
+        carrier: carrier.into(),
+        number: number.into(),
+        line_ids: vec![line_id.clone()],
         at: at(sub.consign_time),
     });
 }
 
 /// An id, where there is one: in number fields 0 is none.
-pub(super) fn id(field: Option<Id<'_>>) -> Option<String> {
-    field.filter(|id| !matches!(id.0, "" | "0")).map(|id| id.0.to_owned())
+pub(super) fn id<T: for<'t> From<&'t str>>(field: Option<Id<'_>>) -> Option<T> {
+    field.filter(|id| !matches!(id.0, "" | "0")).map(|id| T::from(id.0))
 }
 
 /// Text, where there is any.
@@ -298,9 +301,9 @@ pub(super) fn text<'t>(field: Option<&'t Text<'_>>) -> Option<&'t str> {
     field.map(|text| &*text.0).filter(|text| !text.is_empty())
 }
 
-/// Text, where there is any, as a string.
-pub(super) fn owned(field: Option<&Text<'_>>) -> Option<String> {
-    text(field).map(str::to_owned)
+/// Text, where there is any, to keep.
+pub(super) fn owned<T: for<'t> From<&'t str>>(field: Option<&Text<'_>>) -> Option<T> {
+    text(field).map(T::from)
 }
 
 /// A time, where there is one.

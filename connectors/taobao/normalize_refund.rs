@@ -3,7 +3,7 @@
 use super::normalize::{at, id, owned, required, text};
 use super::wire::{self, Raw, object};
 use super::{rest, words};
-use crate::contract::model::{OrderId, Refund, RefundId, Timestamp};
+use crate::contract::model::{self, OrderId, Refund, RefundId, Timestamp};
 use crate::contract::{Result, WithRest};
 
 /// Reads a refund.
@@ -31,7 +31,7 @@ pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
         extensions.insert("order_status".to_owned(), word.into());
     }
     Ok(Refund {
-        channel: super::CHANNEL.to_owned(),
+        channel: model::Text::new_static(super::CHANNEL),
         shop: None,
         refund_id: RefundId::try_new(wire.refund_id.0).map_err(|error| error.at("refund_id"))?,
         order_id: OrderId::try_new(wire.tid.0).map_err(|error| error.at("tid"))?,
@@ -39,8 +39,8 @@ pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
         status: words::refund_status(&wire.status.0),
         kind: words::refund_kind(dispute, wire.has_good_return.map(|goods| goods.0)),
         phase: text(wire.refund_phase.as_ref()).and_then(words::refund_phase),
-        channel_status: wire.status.0.into_owned(),
-        currency: "CNY".to_owned(),
+        channel_status: (*wire.status.0).into(),
+        currency: model::Text::new_static("CNY"),
         amount: wire.refund_fee.0,
         quantity: wire.num.map(|units| units.0),
         reason: owned(wire.reason.as_ref()),

@@ -77,8 +77,8 @@ async fn a_trade_names_the_purchase_order_behind_it() {
     let (order, asked) = read(on(), TRADE, PURCHASE).await;
     let order = order.unwrap();
     let expected = Distribution {
-        distributor: Some("测试分销商".to_owned()),
-        purchase_order_id: Some("1234567890123".to_owned()),
+        distributor: Some("测试分销商".into()),
+        purchase_order_id: Some("1234567890123".into()),
         consumer_order_id: None,
         purchase_amount: Some(Minor(9_000)),
     };

@@ -364,7 +364,7 @@ fn every_company_of_the_recorded_list_has_a_code() {
     for company in list["logistics_company"].as_array().unwrap() {
         let (code, name) = (company["code"].as_str().unwrap(), company["name"].as_str().unwrap());
         let canonical = carriers.canonical(name);
-        assert_eq!(carriers.word(&canonical, |carrier| carrier.company).unwrap(), code);
+        assert_eq!(carriers.word(canonical, |carrier| carrier.company).unwrap(), code);
         assert_eq!(carriers.word(code, |carrier| carrier.company).unwrap(), code);
     }
     assert_eq!(carriers.word("YD", |carrier| carrier.company).unwrap(), "YUNDA");

@@ -1,7 +1,7 @@
 //! Money between the seller and the channel: what is paid out, what is kept, what the channel adds. No sum of an order
 //! depends on these, so a figure that cannot be read stays where it is.
 
-use crate::contract::model::{Extensions, Fee, Minor, Payer, Promotion};
+use crate::contract::model::{Extensions, Fee, Minor, Payer, Promotion, Text};
 
 /// What the channel keeps of the seller's money.
 const FEES: [&str; 3] = ["commission_fee", "seller_cod_fee", "credit_card_fee"];
@@ -17,7 +17,7 @@ pub(super) fn received(extensions: &mut Extensions) -> Option<Minor> {
 pub(super) fn fees(extensions: &mut Extensions) -> Vec<Fee> {
     let fees = FEES.iter().filter_map(|name| {
         let amount = take_yuan(extensions, name).filter(|amount| *amount != Minor::ZERO)?;
-        Some(Fee { name: (*name).to_owned(), amount })
+        Some(Fee { name: Text::new_static(name), amount })
     });
     fees.collect()
 }
@@ -27,7 +27,7 @@ pub(super) fn subsidy(extensions: &mut Extensions) -> Option<Promotion> {
     let discount = take_yuan(extensions, SUBSIDY).filter(|amount| *amount != Minor::ZERO)?;
     Some(Promotion {
         id: None,
-        name: SUBSIDY.to_owned(),
+        name: Text::new_static(SUBSIDY),
         discount,
         payer: Some(Payer::Channel),
         line_id: None,

@@ -107,7 +107,7 @@ impl WaybillSink for Top {
             let number = record.out_sid.map(|number| number.0).filter(|number| !number.is_empty());
             let Some(number) = number else { continue };
             let name = record.company_name.map(|name| name.0).unwrap_or_default();
-            let carrier = self.carriers.canonical(&name);
+            let carrier = self.carriers.canonical(&name).to_owned();
             shipped.push(Shipped { carrier, number: number.into_owned(), at: None });
         }
         Ok(shipped)

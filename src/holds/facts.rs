@@ -119,7 +119,7 @@ pub fn of_order(order: &Order) -> Held {
         for line in &order.lines {
             let is_here = !line.status.is_some_and(has_left);
             if is_here && line.refund_status.is_some_and(is_open) {
-                let line = Some(line.line_id.clone());
+                let line = Some(line.line_id.to_string());
                 reasons.push(Reason { word: REFUND.to_owned(), line });
             }
         }
@@ -134,7 +134,10 @@ pub fn of_refund(refund: &Refund) -> Held {
         refund.phase != Some(RefundPhase::AfterSale) && !refund.line_status.is_some_and(has_left);
     let mut reasons = Vec::new();
     if is_before_shipping && is_open(refund.status) {
-        reasons.push(Reason { word: REFUND.to_owned(), line: refund.line_id.clone() });
+        reasons.push(Reason {
+            word: REFUND.to_owned(),
+            line: refund.line_id.as_ref().map(ToString::to_string),
+        });
     }
     let said = Said { at: refund.modified.unix_ms(), reasons };
     let id = refund.refund_id.as_str().to_owned();

@@ -7,7 +7,7 @@ use crate::config::Topics;
 use crate::seal::Sealer;
 use crate::shops::Shop;
 use connectors::contract::model::{
-    Order, Refund, Settlement, ShipmentReport, StockObservation, Timestamp,
+    Order, Refund, Settlement, ShipmentReport, StockObservation, Text, Timestamp,
 };
 use connectors::contract::{Error, Event, EventId, Suspect};
 use serde::Serialize;
@@ -117,7 +117,7 @@ impl Recorder {
         now: Timestamp,
         into: &mut Vec<Ready>,
     ) -> Result<(), Error> {
-        shop.channel.clone_into(&mut order.channel);
+        order.channel = Text::new_static(shop.channel);
         order.shop = Some(shop.id.clone());
         let payload = to_json(&order)?;
         if let Err(error) = order.check() {
@@ -150,7 +150,7 @@ impl Recorder {
         origin: Origin,
         now: Timestamp,
     ) -> Result<Ready, Error> {
-        shop.channel.clone_into(&mut shipment.channel);
+        shipment.channel = Text::new_static(shop.channel);
         shipment.shop = Some(shop.id.clone());
         let payload = to_json(&shipment)?;
         let (kind, subject) = (Kind::Shipment, shipment.order_id.as_str());
@@ -178,7 +178,7 @@ impl Recorder {
     }
 
     fn refund(&self, shop: &Shop, mut refund: Refund, origin: Origin) -> Result<Ready, Error> {
-        shop.channel.clone_into(&mut refund.channel);
+        refund.channel = Text::new_static(shop.channel);
         refund.shop = Some(shop.id.clone());
         let payload = to_json(&refund)?;
         let (subject, modified) = (refund.refund_id.as_str(), refund.modified);

@@ -81,7 +81,7 @@ async fn command(
         numbers.insert(order.order_id.clone(), number);
         for line in &order.lines {
             let Some(sku) = line.sku_id.as_ref().or(line.product_id.as_ref()) else { continue };
-            if levels.contains_key(sku) {
+            if levels.contains_key(sku.as_str()) {
                 continue;
             }
             let available = 40 + index;
@@ -93,7 +93,7 @@ async fn command(
                 stock["product_id"] = json!(product);
             }
             erp.command("stock_commands", sku, &stock).await;
-            levels.insert(sku.clone(), available);
+            levels.insert(sku.to_string(), available);
         }
     }
     (levels, numbers)

@@ -1,5 +1,6 @@
 //! Ids. Always strings: channels use 19-digit numbers, which a JSON number does not survive.
 
+use super::Text;
 use crate::contract::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -83,11 +84,11 @@ id!(
 );
 id!(
     /// An order, by the channel's id.
-    OrderId, String
+    OrderId, Text
 );
 id!(
     /// A refund, by the channel's id.
-    RefundId, String
+    RefundId, Text
 );
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ mod time;
 mod time_text;
 mod waybill;
 
+/// Text of an event, as a channel gave it: what is short, as nearly all of it is, lies in it and is not allocated.
+pub type Text = smol_str::SmolStr;
+
 pub use ids::{OrderId, RefundId, ShopId};
 pub use money::Minor;
 pub use order::{

@@ -1,6 +1,6 @@
 //! Orders: the snapshot that goes to `orders.v1`.
 
-use super::{Minor, OrderId, ShipTo, ShopId, Timestamp};
+use super::{Minor, OrderId, ShipTo, ShopId, Text, Timestamp};
 use crate::contract::Sealed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub type Extensions = BTreeMap<String, serde_json::Value>;
 pub struct Order {
     /// Channel.
     #[serde(default)]
-    pub channel: String,
+    pub channel: Text,
     /// Shop. Where a body does not say it, the gateway fills in the shop whose key signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop: Option<ShopId>,
@@ -28,7 +28,7 @@ pub struct Order {
     /// Canonical status.
     pub status: OrderStatus,
     /// The channel's own word.
-    pub channel_status: String,
+    pub channel_status: Text,
     /// When things happened.
     pub times: Times,
     /// Who bought.
@@ -38,7 +38,7 @@ pub struct Order {
     #[serde(default)]
     pub ship_to: ShipTo,
     /// Currency of every amount, ISO 4217.
-    pub currency: String,
+    pub currency: Text,
     /// Amounts of the whole order.
     pub amounts: Amounts,
     /// What was bought.
@@ -169,7 +169,7 @@ pub struct Times {
 pub struct Buyer {
     /// Opaque id that stays the same for this application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub open_id: Option<String>,
+    pub open_id: Option<Text>,
     /// Nick name; may be masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nick: Option<Sealed<String>>,
@@ -223,21 +223,21 @@ impl Amounts {
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// Line id at the channel.
-    pub line_id: String,
+    pub line_id: Text,
     /// Listing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub product_id: Option<String>,
+    pub product_id: Option<Text>,
     /// The channel's SKU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sku_id: Option<String>,
+    pub sku_id: Option<Text>,
     /// The merchant's own SKU code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merchant_sku: Option<String>,
+    pub merchant_sku: Option<Text>,
     /// Title.
-    pub title: String,
+    pub title: Text,
     /// Variant, in the channel's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub properties: Option<String>,
+    pub properties: Option<Text>,
     /// Units.
     pub quantity: u32,
     /// Price of one unit before discounts.
@@ -258,13 +258,13 @@ pub struct Line {
     pub status: Option<LineStatus>,
     /// The channel's own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel_status: Option<String>,
+    pub channel_status: Option<Text>,
     /// Newest refund of this line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_status: Option<RefundStatus>,
     /// Its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refund_id: Option<String>,
+    pub refund_id: Option<Text>,
     /// A gift: costs nothing, must be shipped.
     #[serde(default)]
     pub gift: bool,
@@ -279,9 +279,9 @@ pub struct Line {
 pub struct Promotion {
     /// Id at the channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Text>,
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// What it took off.
     pub discount: Minor,
     /// Who pays for it, where the channel says so.
@@ -289,10 +289,10 @@ pub struct Promotion {
     pub payer: Option<Payer>,
     /// Line it belongs to; none means the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line_id: Option<String>,
+    pub line_id: Option<Text>,
     /// Words that explain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Text>,
 }
 
 /// Who bears a discount.
@@ -314,7 +314,7 @@ pub enum Payer {
 #[serde(deny_unknown_fields)]
 pub struct Fee {
     /// The channel's name of it, for example `commission_fee`.
-    pub name: String,
+    pub name: Text,
     /// How much.
     pub amount: Minor,
 }
@@ -324,10 +324,10 @@ pub struct Fee {
 #[serde(deny_unknown_fields)]
 pub struct Payment {
     /// Way of paying, for example `alipay`.
-    pub method: String,
+    pub method: Text,
     /// Number at the payment service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
+    pub number: Option<Text>,
     /// Amount, where the channel states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Minor>,
@@ -342,7 +342,7 @@ pub struct Invoice {
     pub title: Option<Sealed<String>>,
     /// Sort of invoice, in the channel's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub kind: Option<Text>,
 }
 
 /// What the seller noted.
@@ -363,7 +363,7 @@ pub struct Seller {
 pub struct Shipping {
     /// Way of shipping, in the channel's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
+    pub method: Option<Text>,
     /// Paid at the door.
     #[serde(default)]
     pub cash_on_delivery: bool,
@@ -377,7 +377,7 @@ pub struct Shipping {
 #[serde(deny_unknown_fields)]
 pub struct Hold {
     /// The channel's name of it.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// Where an order came through a distributor.
@@ -386,13 +386,13 @@ pub struct Hold {
 pub struct Distribution {
     /// Distributor, by the channel's name or id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub distributor: Option<String>,
+    pub distributor: Option<Text>,
     /// Purchase order at the distribution platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub purchase_order_id: Option<String>,
+    pub purchase_order_id: Option<Text>,
     /// The consumer's own order at the channel, where this event is the purchase order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consumer_order_id: Option<String>,
+    pub consumer_order_id: Option<Text>,
     /// What the distributor pays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_amount: Option<Minor>,
@@ -403,12 +403,12 @@ pub struct Distribution {
 #[serde(deny_unknown_fields)]
 pub struct Shipment {
     /// Carrier, in the channel's words.
-    pub carrier: String,
+    pub carrier: Text,
     /// Tracking number.
-    pub number: String,
+    pub number: Text,
     /// Lines in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub line_ids: Vec<String>,
+    pub line_ids: Vec<Text>,
     /// When it left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,

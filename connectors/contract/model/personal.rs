@@ -1,5 +1,6 @@
 //! Personal data of a receiver, in the form the channel gave it.
 
+use super::Text;
 use crate::contract::Sealed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,25 +56,25 @@ pub struct ShipTo {
     pub phone: Option<Personal>,
     /// Country, as the channel says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
+    pub country: Option<Text>,
     /// Province or state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub province: Option<String>,
+    pub province: Option<Text>,
     /// City.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
+    pub city: Option<Text>,
     /// District or county.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub district: Option<String>,
+    pub district: Option<Text>,
     /// Town or street office.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub town: Option<String>,
+    pub town: Option<Text>,
     /// Address below the region parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Personal>,
     /// Postal code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zip: Option<String>,
+    pub zip: Option<Text>,
     /// Open Addressee ID: what waybills are printed and parcels merged by where the rest is masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oaid: Option<Personal>,

@@ -1,6 +1,8 @@
 //! Refunds.
 
-use super::{Extensions, LineStatus, Minor, OrderId, RefundId, RefundStatus, ShopId, Timestamp};
+use super::{
+    Extensions, LineStatus, Minor, OrderId, RefundId, RefundStatus, ShopId, Text, Timestamp,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Refund {
     /// Channel.
     #[serde(default)]
-    pub channel: String,
+    pub channel: Text,
     /// Shop. Where a body does not say it, the gateway fills in the shop whose key signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop: Option<ShopId>,
@@ -20,18 +22,18 @@ pub struct Refund {
     pub order_id: OrderId,
     /// Line it belongs to; none where it concerns the whole order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line_id: Option<String>,
+    pub line_id: Option<Text>,
     /// Canonical status.
     pub status: RefundStatus,
     /// The channel's own word.
-    pub channel_status: String,
+    pub channel_status: Text,
     /// Money only, or goods too.
     pub kind: RefundKind,
     /// Before or after shipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<RefundPhase>,
     /// Currency of the amount, ISO 4217.
-    pub currency: String,
+    pub currency: Text,
     /// Money that goes back to the buyer.
     pub amount: Minor,
     /// Units concerned.
@@ -39,16 +41,16 @@ pub struct Refund {
     pub quantity: Option<i64>,
     /// Why, in the buyer's or the channel's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Text>,
     /// Status of the order line at that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_status: Option<LineStatus>,
     /// Carrier of the goods that come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub return_carrier: Option<String>,
+    pub return_carrier: Option<Text>,
     /// Tracking number of the goods that come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub return_number: Option<String>,
+    pub return_number: Option<Text>,
     /// When it was asked for.
     pub created: Timestamp,
     /// When it last changed: the version of this snapshot.

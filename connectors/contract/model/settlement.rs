@@ -1,6 +1,6 @@
 //! Settlements: what a finance team compares, one snapshot an order; the event that goes to `settlements.v1`.
 
-use super::{Fee, Minor, Order, OrderId, OrderStatus, Payment, Promotion, ShopId, Timestamp};
+use super::{Fee, Minor, Order, OrderId, OrderStatus, Payment, Promotion, ShopId, Text, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Settlement {
     /// Channel.
     #[serde(default)]
-    pub channel: String,
+    pub channel: Text,
     /// Shop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop: Option<ShopId>,
@@ -19,7 +19,7 @@ pub struct Settlement {
     /// Its canonical status.
     pub status: OrderStatus,
     /// Currency of every amount, ISO 4217.
-    pub currency: String,
+    pub currency: Text,
     /// What the buyer owed.
     pub payable: Minor,
     /// What the buyer paid.

@@ -1,6 +1,6 @@
 //! Shipments as somebody reports them: the event that goes to `shipments.v1`.
 
-use super::{Extensions, ObservationSource, Order, OrderId, ShopId, Timestamp, WaybillLine};
+use super::{Extensions, ObservationSource, Order, OrderId, ShopId, Text, Timestamp, WaybillLine};
 use crate::contract::Sealed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 pub struct ShipmentReport {
     /// Channel.
     #[serde(default)]
-    pub channel: String,
+    pub channel: Text,
     /// Shop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shop: Option<ShopId>,
     /// Order it belongs to.
     pub order_id: OrderId,
     /// Carrier: canonical code where it is known, otherwise the reporter's word.
-    pub carrier: String,
+    pub carrier: Text,
     /// Tracking number.
-    pub number: String,
+    pub number: Text,
     /// What is in it; empty means that the reporter does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<WaybillLine>,
@@ -31,13 +31,13 @@ pub struct ShipmentReport {
     pub status: ShipmentStatus,
     /// The reporter's own word for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel_status: Option<String>,
+    pub channel_status: Option<Text>,
     /// Steps of the way, where the reporter sends them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<Trace>,
     /// Warehouse that sent it, by its own code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warehouse: Option<String>,
+    pub warehouse: Option<Text>,
     /// When this was so, where the reporter says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
@@ -74,7 +74,7 @@ pub struct Trace {
     pub at: Timestamp,
     /// The reporter's word for what happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<String>,
+    pub action: Option<Text>,
     /// What happened, in words. May name the courier or the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Sealed<String>>,
@@ -93,7 +93,10 @@ impl ShipmentReport {
                 .line_ids
                 .iter()
                 .filter_map(|id| order.lines.iter().find(|line| line.line_id == *id))
-                .map(|line| WaybillLine { line_id: line.line_id.clone(), quantity: line.quantity })
+                .map(|line| WaybillLine {
+                    line_id: line.line_id.to_string(),
+                    quantity: line.quantity,
+                })
                 .collect(),
             source: ObservationSource::Channel,
             status: ShipmentStatus::Shipped,

@@ -4,7 +4,7 @@ use super::super::fields::Fields;
 use super::super::normalize;
 use super::super::parcel::{self, Contents, Item};
 use super::orders::{detail, trade};
-use crate::contract::model::{OrderId, WaybillLine};
+use crate::contract::model::{OrderId, Text, WaybillLine};
 use crate::contract::{Error, ErrorKind, Result, Session};
 
 /// What the code of a greeting card begins with. The shop writes a card among the goods and keeps none in its books.
@@ -20,8 +20,8 @@ pub(super) struct State {
     /// The goods of the order.
     pub(super) items: Vec<Item>,
     /// Ids of the lines that are greeting cards.
-    cards: Vec<String>,
-    numbers: Vec<String>,
+    cards: Vec<Text>,
+    numbers: Vec<Text>,
     /// Whether the shop calls it shipped whole.
     pub(super) is_finished: bool,
     is_preparing: bool,
@@ -48,7 +48,7 @@ impl State {
 
     /// The lines of a parcel that the shop knows as goods. A greeting card travels with them and is told by no call.
     pub(super) fn goods_of(&self, lines: &[WaybillLine]) -> Result<Vec<WaybillLine>> {
-        let is_goods = |line: &&WaybillLine| !self.cards.contains(&line.line_id);
+        let is_goods = |line: &&WaybillLine| self.cards.iter().all(|card| *card != line.line_id);
         let goods: Vec<_> = lines.iter().filter(is_goods).cloned().collect();
         if goods.is_empty() && !lines.is_empty() {
             let text = "the shop keeps no account of greeting cards";

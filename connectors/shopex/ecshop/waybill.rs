@@ -82,7 +82,7 @@ impl WaybillSink for Ecshop {
         let shipped = shipments.map(|shipment| Shipped {
             // The shop shows how an order was to be sent, never by whom it was.
             carrier: String::new(),
-            number: shipment.number,
+            number: shipment.number.into(),
             at: None,
         });
         Ok(shipped.collect())

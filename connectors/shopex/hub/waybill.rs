@@ -178,8 +178,8 @@ fn with_another_number() -> Error {
 pub(in super::super) fn shipped(carriers: &Carriers, trade: &Fields<'_>) -> Vec<Shipped> {
     let shipments = normalize::shipments(trade).into_iter();
     let shipped = shipments.map(|shipment| Shipped {
-        carrier: carriers.canonical(&shipment.carrier),
-        number: shipment.number,
+        carrier: carriers.canonical(&shipment.carrier).to_owned(),
+        number: shipment.number.into(),
         at: shipment.at,
     });
     shipped.collect()

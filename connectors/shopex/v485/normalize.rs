@@ -9,10 +9,11 @@ use super::super::parcel::Item;
 use super::super::words;
 use crate::contract::model::{
     Amounts, Buyer, Line, Minor, Order, OrderStatus, OrderType, Personal, Seller, ShipTo, Shipping,
-    Times,
+    Text, Times,
 };
 use crate::contract::parts::Parts;
 use crate::contract::{Error, Result, Sealed};
+use smol_str::format_smolstr;
 use std::sync::LazyLock;
 
 const KNOWN: &[&str] = &[
@@ -56,12 +57,12 @@ pub(in super::super) fn order(record: &Fields<'_>) -> Result<Order> {
         None => required(record, "last_modify")?,
     };
     Ok(Order {
-        channel: super::super::CHANNEL.to_owned(),
+        channel: Text::new_static(super::super::CHANNEL),
         shop: None,
         order_id: record.order_id("order_id")?,
         order_type: if is_cod { OrderType::CashOnDelivery } else { OrderType::Normal },
         status,
-        channel_status: words.join("/"),
+        channel_status: format_smolstr!("{}/{}/{}", words[0], words[1], words[2]),
         times: Times {
             created: required(record, "createtime")?,
             paid: None,
@@ -70,12 +71,12 @@ pub(in super::super) fn order(record: &Fields<'_>) -> Result<Order> {
             modified,
         },
         buyer: Buyer {
-            open_id: record.owned("member_id").filter(|id| id != "0"),
+            open_id: record.text("member_id").filter(|id| *id != "0").map(Text::from),
             nick: record.owned("buyer_name").map(Sealed::new),
             message: record.owned("memo").map(Sealed::new),
         },
         ship_to: ship_to(record),
-        currency: "CNY".to_owned(),
+        currency: Text::new_static("CNY"),
         amounts,
         lines,
         promotions: Vec::new(),
@@ -145,9 +146,9 @@ pub(super) fn items(record: &Fields<'_>) -> Result<Vec<Item>> {
 }
 
 /// Lines have no numbers of their own; a SKU comes once.
-fn line_id(item: &Fields<'_>) -> Result<String> {
+fn line_id(item: &Fields<'_>) -> Result<Text> {
     let id = item.text("product_id").or_else(|| item.first(&SKU));
-    id.map(str::to_owned).ok_or_else(|| Error::malformed("missing field").at("product_id"))
+    id.map(Text::from).ok_or_else(|| Error::malformed("missing field").at("product_id"))
 }
 
 fn lines(record: &Fields<'_>, status: OrderStatus) -> Result<Vec<Line>> {
@@ -157,7 +158,7 @@ fn lines(record: &Fields<'_>, status: OrderStatus) -> Result<Vec<Line>> {
     for (name, is_gift) in LISTS {
         for (index, item) in record.list(name, "item")?.iter().enumerate() {
             let within = |error: Error| error.within(&format!("{name}[{index}]"));
-            let bn = item.first(&SKU).map(str::to_owned);
+            let bn = item.first(&SKU).map(Text::from);
             let quantity = item.units_required("product_number").map_err(within)?;
             let sent = item.units("sendnum").map_err(within)?;
             let price = item.yuan_or_zero("product_price").map_err(within)?;
@@ -206,9 +207,9 @@ fn amounts(record: &Fields<'_>, lines: &[Line]) -> Result<Amounts> {
 
 /// The region comes as `province/city/district`.
 fn ship_to(record: &Fields<'_>) -> ShipTo {
-    let personal = |name| record.owned(name).map(Personal::plain_or_masked);
+    let personal = |name| record.text(name).map(Personal::plain_or_masked);
     let mut region = record.text("ship_area").unwrap_or_default().split('/');
-    let mut part = || region.next().filter(|part| !part.is_empty()).map(str::to_owned);
+    let mut part = || region.next().filter(|part| !part.is_empty()).map(Text::from);
     ShipTo {
         name: personal("ship_name"),
         mobile: personal("ship_mobile"),

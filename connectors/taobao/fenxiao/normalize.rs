@@ -11,11 +11,12 @@ use super::CHANNEL;
 use super::amounts::{self, too_large};
 use super::wire::{self, PART, Part, PurchaseOrder, Receiver, items};
 use crate::contract::model::{
-    Buyer, Distribution, Hold, Line, LineStatus, Minor, Order, OrderId, OrderStatus, OrderType,
-    Payment, Personal, PersonalForm, Refund, RefundId, RefundKind, RefundPhase, RefundStatus,
-    Seller, ShipTo, Shipment, Shipping, Times,
+    self, Buyer, Distribution, Hold, Line, LineStatus, Minor, Order, OrderId, OrderStatus,
+    OrderType, Payment, Personal, PersonalForm, Refund, RefundId, RefundKind, RefundPhase,
+    RefundStatus, Seller, ShipTo, Shipment, Shipping, Times,
 };
 use crate::contract::{Error, Result, Sealed, WithRest};
+use smol_str::format_smolstr;
 
 /// Reads a purchase order.
 pub(super) fn order(raw: Raw<'_>) -> Result<Order> {
@@ -34,12 +35,12 @@ pub(super) fn purchase_order<'a, S: List<'a, Part<'a>>>(
     let amounts = amounts::of_order(&order, &lines, status)?;
     let is_held = status == OrderStatus::OnHold;
     Ok(Order {
-        channel: CHANNEL.to_owned(),
+        channel: model::Text::new_static(CHANNEL),
         shop: None,
         order_id,
         order_type: OrderType::Distribution,
         status,
-        channel_status: (*order.status.0).to_owned(),
+        channel_status: (*order.status.0).into(),
         times: Times {
             created: required(order.created, "created")?,
             paid: at(order.pay_time),
@@ -53,7 +54,7 @@ pub(super) fn purchase_order<'a, S: List<'a, Part<'a>>>(
             message: owned(order.memo.as_ref()).map(Sealed::new),
         },
         ship_to: order.receiver.as_ref().map(ship_to).unwrap_or_default(),
-        currency: "CNY".to_owned(),
+        currency: model::Text::new_static("CNY"),
         payments: payments(&order, amounts.paid),
         fees: Vec::new(),
         amounts,
@@ -68,14 +69,11 @@ pub(super) fn purchase_order<'a, S: List<'a, Part<'a>>>(
         shipping: Shipping {
             method: owned(order.shipping.as_ref()),
             cash_on_delivery: false,
-            holds: is_held
-                .then(|| Hold { reason: (*order.status.0).to_owned() })
-                .into_iter()
-                .collect(),
+            holds: is_held.then(|| Hold { reason: (*order.status.0).into() }).into_iter().collect(),
         },
         distribution: Some(Distribution {
             distributor: owned(order.distributor_username.as_ref()),
-            purchase_order_id: Some(order.fenxiao_id.0.to_owned()),
+            purchase_order_id: Some(order.fenxiao_id.0.into()),
             consumer_order_id: id(order.tc_order_id),
             purchase_amount: order.distributor_payment.map(|fee| fee.0),
         }),
@@ -144,16 +142,16 @@ fn line(read: WithRest<'_, Part<'_>>) -> Result<Line> {
     if discount < Minor::ZERO {
         return Err(Error::malformed("expected at most price * num").at("total_fee"));
     }
-    let sku_id = id(part.sku_id);
+    let sku_id: Option<model::Text> = id(part.sku_id);
     let item_code = text(part.item_outer_id.as_ref());
     let merchant_sku =
         text(part.sku_outer_id.as_ref()).or_else(|| item_code.filter(|_| sku_id.is_none()));
     let word = text(part.status.as_ref());
     Ok(Line {
-        line_id: part.fenxiao_id.0.to_owned(),
+        line_id: part.fenxiao_id.0.into(),
         product_id: id(part.item_id),
         sku_id,
-        merchant_sku: merchant_sku.map(str::to_owned),
+        merchant_sku: merchant_sku.map(Into::into),
         title: owned(part.title.as_ref()).unwrap_or_default(),
         properties: owned(part.sku_properties.as_ref()),
         quantity,
@@ -163,7 +161,7 @@ fn line(read: WithRest<'_, Part<'_>>) -> Result<Line> {
         payable: part.total_fee.0,
         purchase_payable: part.distributor_payment.map(|fee| fee.0),
         status: word.map(line_status),
-        channel_status: word.map(str::to_owned),
+        channel_status: word.map(Into::into),
         refund_status: None,
         refund_id: None,
         gift: false,
@@ -173,8 +171,11 @@ fn line(read: WithRest<'_, Part<'_>>) -> Result<Line> {
 
 fn payments<S>(order: &PurchaseOrder<'_, S>, paid: Minor) -> Vec<Payment> {
     let number = owned(order.alipay_no.as_ref()).filter(|_| paid != Minor::ZERO);
-    let payment =
-        |number| Payment { method: "alipay".to_owned(), number: Some(number), amount: Some(paid) };
+    let payment = |number| Payment {
+        method: model::Text::new_static("alipay"),
+        number: Some(number),
+        amount: Some(paid),
+    };
     number.map(payment).into_iter().collect()
 }
 
@@ -204,7 +205,7 @@ fn ship_to(receiver: &Receiver<'_>) -> ShipTo {
         town: None,
         address: personal(&receiver.address),
         zip: owned(receiver.zip.as_ref()),
-        oaid: owned(receiver.oaid.as_ref()).map(|id| Personal::new(PersonalForm::Token, id)),
+        oaid: text(receiver.oaid.as_ref()).map(|id| Personal::new(PersonalForm::Token, id)),
     }
 }
 
@@ -221,7 +222,7 @@ pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
     };
     let order_id = OrderId::try_new(wire.purchase_order_id.0);
     Ok(Refund {
-        channel: CHANNEL.to_owned(),
+        channel: model::Text::new_static(CHANNEL),
         shop: None,
         refund_id: RefundId::try_new(wire.refund_id.0).map_err(|error| error.at("refund_id"))?,
         order_id: order_id.map_err(|error| error.at("purchase_order_id"))?,
@@ -229,8 +230,8 @@ pub(super) fn refund(raw: Raw<'_>) -> Result<Refund> {
         status: refund_status(wire.refund_status.0),
         kind,
         phase,
-        channel_status: wire.refund_status.0.to_string(),
-        currency: "CNY".to_owned(),
+        channel_status: format_smolstr!("{}", wire.refund_status.0),
+        currency: model::Text::new_static("CNY"),
         amount: wire.refund_fee.0,
         quantity: None,
         reason: owned(wire.refund_reason.as_ref()),

@@ -93,7 +93,7 @@ fn every_status_of_a_refund_has_its_word() {
         (7, S::Unknown),
     ] {
         let refund = changed_refund("refund_status", json!(code)).unwrap();
-        assert_eq!((refund.status, refund.channel_status), (status, code.to_string()));
+        assert_eq!((refund.status, refund.channel_status), (status, code.to_string().into()));
     }
 }
 

@@ -265,7 +265,7 @@ async fn a_parcel_that_lacks_a_unit_is_no_whole_order() {
         let order = desk.read(&desk.order(seed)).await;
         let Some(at) = order.lines.iter().position(|line| line.quantity > 1) else { continue };
         let line = |line: &crate::contract::model::Line| WaybillLine {
-            line_id: line.line_id.clone(),
+            line_id: line.line_id.to_string(),
             quantity: line.quantity,
         };
         let mut waybill = Waybill {

@@ -4,7 +4,7 @@ use super::goods::{self, Line, Lines};
 use super::node::Record;
 use super::{Reading, Taobao};
 use crate::contract::model::{
-    Extensions, ObservationSource, OrderId, ShipmentReport, ShipmentStatus, Timestamp,
+    Extensions, ObservationSource, OrderId, ShipmentReport, ShipmentStatus, Text, Timestamp,
 };
 use crate::contract::{Error, ErrorKind, Event, Result, carriers};
 use serde_json::Value;
@@ -98,17 +98,17 @@ impl Taobao {
                 extensions.insert("orderLines".to_owned(), Value::from(lines));
             }
             Event::Shipment(Box::new(ShipmentReport {
-                channel: String::new(),
+                channel: Text::default(),
                 shop: None,
                 lines: goods::of_order(&found, &order_id),
                 order_id,
                 carrier: carrier.clone(),
-                number: number.to_owned(),
+                number: number.into(),
                 source: ObservationSource::Warehouse,
                 status: status(confirmation.status),
-                channel_status: confirmation.status.map(str::to_owned),
+                channel_status: confirmation.status.map(Text::from),
                 traces: Vec::new(),
-                warehouse: confirmation.warehouse.map(str::to_owned),
+                warehouse: confirmation.warehouse.map(Text::from),
                 at: confirmation.at,
                 extensions,
             }))
@@ -117,7 +117,7 @@ impl Taobao {
     }
 
     /// The carrier by its code; by its name where the code says no more than "other".
-    fn carrier(&self, parcel: &Record) -> Result<String> {
+    fn carrier(&self, parcel: &Record) -> Result<Text> {
         let (code, name) = (parcel.word("logisticsCode")?, parcel.word("logisticsName")?);
         let is_known = |name: &&str| carriers::find(name).is_some();
         let word = match code {
@@ -125,7 +125,7 @@ impl Taobao {
             Some(code) => Some(code),
         };
         let missing = || Error::malformed("missing field").at("logisticsCode");
-        Ok(self.top.carriers.canonical(word.ok_or_else(missing)?))
+        Ok(self.top.carriers.canonical(word.ok_or_else(missing)?).into())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::contract::carriers::Carriers;
 use crate::contract::model::{
-    Extensions, ObservationSource, OrderId, RefundId, ShipmentReport, ShipmentStatus,
+    self, Extensions, ObservationSource, OrderId, RefundId, ShipmentReport, ShipmentStatus,
     StockObservation, Timestamp, Trace,
 };
 use crate::contract::{Error, ErrorKind, Event, Result, Sealed, parse_json};
@@ -190,16 +190,17 @@ fn trace(content: &[u8], carriers: &Carriers) -> Result<Vec<Event>> {
     }
     let content: Content<'_> = parse_json(content)?;
     let order_id = OrderId::try_new(content.tid.0).map_err(|error| error.at("tid"))?;
-    let action = content.action.map(|action| action.0.into_owned());
+    let action = content.action.map(|action| model::Text::from(action.0));
+    let company = content.company_name.map(|name| name.0).unwrap_or_default();
     let at = content.time.and_then(|time| time.0);
     let description = content.desc.map(|text| Sealed::new(text.0.into_owned()));
     let trace = at.map(|at| Trace { at, action: action.clone(), description });
     Ok(vec![Event::Shipment(Box::new(ShipmentReport {
-        channel: crate::taobao::CHANNEL.to_owned(),
+        channel: model::Text::new_static(crate::taobao::CHANNEL),
         shop: None,
         order_id,
-        carrier: carriers.canonical(&content.company_name.map(|name| name.0).unwrap_or_default()),
-        number: content.out_sid.0.into_owned(),
+        carrier: carriers.canonical(&company).into(),
+        number: content.out_sid.0.into(),
         lines: Vec::new(),
         source: ObservationSource::Channel,
         status: action.as_deref().map_or(ShipmentStatus::Unknown, status),

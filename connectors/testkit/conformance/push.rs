@@ -33,9 +33,14 @@ pub(super) async fn sellable(lab: &Lab<'_>) -> Vec<StockLevel> {
         let (_, order) = lab.new_order(seed).await;
         for line in order.map(|order| order.lines).unwrap_or_default() {
             let Some(sku_id) = line.sku_id.or_else(|| line.product_id.clone()) else { continue };
+            let sku_id = String::from(sku_id);
             let is_new = levels.iter().all(|level| level.sku_id != sku_id);
             if is_new && (known.is_empty() || known.contains_key(&sku_id)) {
-                levels.push(StockLevel { sku_id, product_id: line.product_id, available: 7 });
+                levels.push(StockLevel {
+                    sku_id,
+                    product_id: line.product_id.map(Into::into),
+                    available: 7,
+                });
             }
         }
     }

@@ -90,7 +90,7 @@ impl OrderSource for Toy {
         if let Some(Event::Order(order)) = notices.first_mut().map(|notice| &mut notice.event)
             && self.0 == "other content"
         {
-            order.channel_status.push('!');
+            order.channel_status = format!("{}!", order.channel_status).into();
         }
         Ok(Page { notices })
     }

@@ -84,7 +84,7 @@ impl Erp {
         if topic == self.topics.refunds {
             let refund: Refund = serde_json::from_slice(payload)?;
             let shop = refund.shop.context("a refund without a shop")?.to_string();
-            let key = (refund.channel, shop, refund.refund_id.to_string());
+            let key = (refund.channel.to_string(), shop, refund.refund_id.to_string());
             let mut state = self.books.state.lock();
             if state.note(&key.0, &header(message, "ce_id")?) {
                 let newest = state.refunds.entry(key).or_insert(i64::MIN);
@@ -102,7 +102,7 @@ impl Erp {
 
     async fn order(&self, order: Order, event: &str) -> anyhow::Result<()> {
         let shop = order.shop.clone().context("an order without a shop")?.to_string();
-        let key: Key = (order.channel.clone(), shop, order.order_id.to_string());
+        let key: Key = (order.channel.to_string(), shop, order.order_id.to_string());
         let (waybill, stock) = {
             let mut state = self.books.state.lock();
             if !state.note(&key.0, event) {
@@ -126,13 +126,14 @@ impl Erp {
                 let Some(sku) = line.sku_id.clone().or_else(|| line.product_id.clone()) else {
                     continue;
                 };
+                let sku = String::from(sku);
                 let sku_key = (key.0.clone(), key.1.clone(), sku.clone());
                 let (available, version) = state.sell(sku_key, line.quantity);
                 stock.push(StockCommand {
                     channel: key.0.clone().into(),
                     shop: key.1.clone().into(),
                     sku_id: sku,
-                    product_id: line.product_id.clone(),
+                    product_id: line.product_id.clone().map(Into::into),
                     available,
                     version,
                 });
