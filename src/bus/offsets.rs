@@ -186,12 +186,12 @@ mod tests {
             let mut partition = Partition::default();
             let read: Vec<i64> =
                 gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
-            read.iter().for_each(|offset| partition.read(*offset));
-            if again {
-                // What is read twice is to be settled once.
-                read.iter().for_each(|offset| partition.read(*offset));
+            // What is read twice is to be settled once.
+            for offset in read.iter().chain(read.iter().filter(|_| again)) {
+                partition.read(*offset);
             }
-            let (mut set, last) = (BTreeSet::from_iter(read.iter().copied()), *read.last().unwrap());
+            let mut set: BTreeSet<i64> = read.iter().copied().collect();
+            let last = *read.last().unwrap();
             for index in order {
                 let offset = *index.get(&read);
                 let wanted = set.remove(&offset).then(|| match set.first() {
