@@ -62,6 +62,9 @@ pub enum PublishError {
     /// Not acknowledged. A missing topic or right is here too: an operator mends it, and the record is still good.
     #[error("kafka did not acknowledge the record")]
     Failed,
+    /// Reported as delivered without a place in the log: librdkafka concluded it and no broker said it.
+    #[error("kafka did not say where the record lies")]
+    Unplaced,
 }
 
 impl PublishError {
@@ -71,6 +74,7 @@ impl PublishError {
             Self::QueueFull => "queue_full",
             Self::TooLarge => "too_large",
             Self::Failed => "failed",
+            Self::Unplaced => "unplaced",
         }
     }
 }

@@ -2,6 +2,12 @@
 //!
 //! A batch of records shares one acknowledgement: the delivery reports count down, the last one wakes the waiter. A
 //! report's own result is kept for each record, because a batch can fail in part.
+//!
+//! A report of success counts only with an offset. When a later request of a partition succeeds, librdkafka concludes that
+//! the earlier ones did too, whatever their answers were. A broker that did not lead the partition when the first request
+//! came and leads it when the second comes takes the second: it knows nothing of this producer yet, so any sequence number is
+//! right for it. What the first request held is then nowhere and reported as delivered, without an offset
+//! (confluentinc/confluent-kafka-go#921; seen here on topics just created).
 
 use super::{PublishError, Publisher, Record};
 use crate::config::Kafka;
@@ -11,7 +17,7 @@ use async_trait::async_trait;
 use connectors::contract::Secret;
 use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext, Statistics};
 use std::fmt;
@@ -25,6 +31,7 @@ const ACKNOWLEDGED: u8 = 1;
 const QUEUE_FULL: u8 = 2;
 const TOO_LARGE: u8 = 3;
 const FAILED: u8 = 4;
+const UNPLACED: u8 = 5;
 
 /// Records on their way together.
 struct Batch {
@@ -76,7 +83,8 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, report: &DeliveryResult<'_>, ticket: Self::DeliveryOpaque) {
         let result = match report {
-            Ok(_) => ACKNOWLEDGED,
+            Ok(record) if is_placed(record.offset()) => ACKNOWLEDGED,
+            Ok(_) => UNPLACED,
             Err((error, _)) => judge(error),
         };
         ticket.batch.report(ticket.index, result);
@@ -165,6 +173,7 @@ impl Publisher for KafkaPublisher {
                 ACKNOWLEDGED if complete => Ok(()),
                 QUEUE_FULL => Err(PublishError::QueueFull),
                 TOO_LARGE => Err(PublishError::TooLarge),
+                UNPLACED => Err(PublishError::Unplaced),
                 _ => Err(PublishError::Failed),
             })
             .inspect(|result| {
@@ -240,6 +249,11 @@ pub(super) fn client_config(
 
 fn create(config: &ClientConfig, metrics: &Arc<Metrics>) -> KafkaResult<ThreadedProducer<Reports>> {
     config.create_with_context(Reports { metrics: Arc::clone(metrics) })
+}
+
+/// Whether a report of success says where the record lies: otherwise it is only librdkafka's conclusion.
+pub(super) fn is_placed(offset: i64) -> bool {
+    offset >= 0
 }
 
 fn judge(error: &KafkaError) -> u8 {

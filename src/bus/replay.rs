@@ -1,7 +1,7 @@
 //! Reads a topic outside any group, and puts records back where they were.
 
-use super::producer::client_config;
-use super::{Position, RawCommand, ReadError};
+use super::producer::{client_config, is_placed};
+use super::{Position, PublishError, RawCommand, ReadError};
 use crate::config::Kafka;
 use connectors::contract::Secret;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -258,6 +258,7 @@ impl TopicWriter {
                 }
             };
             done.push(match acknowledged {
+                Ok(Ok(at)) if !is_placed(at.offset) => Err(PublishError::Unplaced.to_string()),
                 Ok(Ok(at)) => {
                     Ok(Position { partition: at.partition, offset: at.offset, ..position })
                 }

@@ -240,7 +240,7 @@ impl Road {
                     let refusal = match error {
                         PublishError::QueueFull => Refusal::QueueFull,
                         PublishError::TooLarge => Refusal::TooLarge,
-                        PublishError::Failed => Refusal::BusAway,
+                        PublishError::Failed | PublishError::Unplaced => Refusal::BusAway,
                     };
                     answers.push((id, Err(refusal)));
                 }

@@ -205,7 +205,7 @@ async fn publish_batch(batch: Vec<Receipt>, parts: &Parts) -> Vec<Receipt> {
                     settled.extend(receipt.positions);
                 }
             },
-            Err(PublishError::QueueFull | PublishError::Failed) => {
+            Err(PublishError::QueueFull | PublishError::Failed | PublishError::Unplaced) => {
                 receipt.record = Some(record);
                 left.push(receipt);
             }

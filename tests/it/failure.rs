@@ -6,6 +6,7 @@ use crate::support::{
 };
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -327,5 +328,35 @@ async fn a_producer_that_kafka_declared_dead_is_replaced_and_what_it_lost_is_sen
     let mut topic = Topic::read(&cluster.bootstrap_servers(), &orders);
     let seen = topic.until(3).await.iter().map(|seen| seen.headers["ce_subject"].as_str());
     assert_eq!(seen.collect::<Vec<_>>(), ["1", "2", "3"]);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_that_librdkafka_only_concludes_is_no_acknowledgement() {
+    let cluster = MockCluster::new(1).unwrap();
+    let setup = Setup::new("concluded").kafka(cluster.bootstrap_servers()).partner("s1");
+    let orders = setup.topic_name("orders");
+    cluster.create_topic(&orders, 1, 1).unwrap();
+    let alone = setup.with("kafka.create_partitions = 0").with("intake.deadline_ms = 10000");
+    let gateway = alone.with("kafka.properties.\"batch.num.messages\" = \"1\"").start().await;
+    let partner = gateway.partner("s1");
+    // Two requests are under way at once; the broker leads the partition only from the second on, and takes that. Of the
+    // first librdkafka then reports success, as if its answer had been lost.
+    cluster.broker_round_trip_time(1, Duration::from_secs(1)).unwrap();
+    let not_leader = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+    cluster.request_errors(RDKafkaApiKey::Produce, &[not_leader]);
+    let (one, two) = (order("1", MODIFIED), order("2", MODIFIED));
+    let (one, two) = tokio::join!(partner.send(&one), partner.send(&two));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
+    let failures = &gateway.app.metrics().publish_failures;
+    assert_eq!(failures.with_label_values(&["unplaced"]).get(), 1);
+    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    until_accepted(&gateway, "1").await;
+    until_accepted(&gateway, "2").await;
+    let mut topic = Topic::read(&cluster.bootstrap_servers(), &orders);
+    let seen = topic.until(2).await.iter().map(|seen| seen.headers["ce_subject"].as_str());
+    assert_eq!(seen.collect::<BTreeSet<_>>(), BTreeSet::from(["1", "2"]));
     gateway.stop().await;
 }
