@@ -38,10 +38,9 @@ version_of() {
 
 need_packages() {
   [ -n "${REDIS_URL:-}" ] || redis_is_new || echo redis-server
-  if [ -z "${KAFKA_BOOTSTRAP:-}" ]; then
-    java_is_new || echo default-jre-headless
-    [ -d "$jars" ] || have mvn || echo maven
-  fi
+  # Also where KAFKA_BOOTSTRAP is set: tests/replicated starts brokers of its own, to end them.
+  java_is_new || echo default-jre-headless
+  [ -d "$jars" ] || have mvn || echo maven
   # The independent client of the end-to-end tests.
   have kcat || echo kcat
   # librdkafka builds its C and C++ halves with its own configure and make; zlib comes with its crate.
@@ -66,7 +65,7 @@ install_packages() {
 
 # The folder appears complete or not at all, so that a broken download never becomes a broken cache.
 install_jars() {
-  if [ -n "${KAFKA_BOOTSTRAP:-}" ] || [ -d "$jars" ]; then return 0; fi
+  if [ -d "$jars" ]; then return 0; fi
   say "fetching Kafka $kafka_version (about 55 MB, once)"
   mkdir -p "$(dirname "$jars")"
   local half
@@ -85,7 +84,7 @@ install_jars() {
 install() {
   install_packages
   redis_is_new || [ -n "${REDIS_URL:-}" ] || die "redis-server is older than 7: install a newer one or set REDIS_URL"
-  java_is_new || [ -n "${KAFKA_BOOTSTRAP:-}" ] || die "java is older than 17: install a newer one or set KAFKA_BOOTSTRAP"
+  java_is_new || die "java is older than 17: install a newer one"
   install_jars
 }
 

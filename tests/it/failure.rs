@@ -152,8 +152,7 @@ async fn killed_between_publish_and_confirm_nothing_is_lost_and_a_second_copy_ha
     let heir = setup.start().await;
     until_accepted(&heir, "1").await;
     let seen = heir.everything("orders").await;
-    let ids: std::collections::BTreeSet<&String> =
-        seen.iter().map(|seen| &seen.headers["ce_id"]).collect();
+    let ids: BTreeSet<&String> = seen.iter().map(|seen| &seen.headers["ce_id"]).collect();
     assert_eq!(ids.len(), 1, "{seen:#?}");
     assert_eq!(seen.len(), 2, "the copy that was not confirmed, and the redelivery: {seen:#?}");
     heir.stop().await;
